@@ -1,0 +1,2 @@
+export * from './media-segment.js';
+export * from './playlist.js';

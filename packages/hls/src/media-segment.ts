@@ -1,0 +1,12 @@
+/** One entry of a media playlist. */
+export interface MediaSegment {
+  uri: string;
+  /** EXTINF, in ticks of 90 kHz, so that sums are exact. */
+  duration90k: number;
+  /** EXT-X-PROGRAM-DATE-TIME, milliseconds since 1970. On every entry, so that no entry changes when it becomes the first. */
+  programDateTimeMs?: number;
+  /** EXT-X-DISCONTINUITY stands before it. */
+  discontinuity: boolean;
+  /** EXT-X-GAP */
+  gap: boolean;
+}

@@ -1,0 +1,44 @@
+import type { MediaSegment } from './media-segment.js';
+
+export interface MediaPlaylist {
+  /** EXT-X-VERSION */
+  version: number;
+  /** EXT-X-TARGETDURATION, seconds */
+  targetDuration: number;
+  /** EXT-X-MEDIA-SEQUENCE */
+  mediaSequence: number;
+  /** EXT-X-DISCONTINUITY-SEQUENCE, always written */
+  discontinuitySequence: number;
+  /** EXT-X-INDEPENDENT-SEGMENTS */
+  independentSegments: boolean;
+  /** EXT-X-PLAYLIST-TYPE; absent in a sliding playlist */
+  playlistType?: 'EVENT' | 'VOD';
+  segments: MediaSegment[];
+  /** EXT-X-ENDLIST */
+  endList: boolean;
+  /** Comment lines without their `#`, right after the header tags; the state line is one. */
+  comments: string[];
+}
+
+/** EXT-X-STREAM-INF and its URI. */
+export interface Variant {
+  uri: string;
+  /** BANDWIDTH, bits a second */
+  bandwidth: number;
+  /** AVERAGE-BANDWIDTH, bits a second */
+  averageBandwidth?: number;
+  /** CODECS */
+  codecs: string[];
+  /** RESOLUTION */
+  resolution?: { width: number; height: number };
+  /** FRAME-RATE, written with three decimals */
+  frameRate?: number;
+  /** CLOSED-CAPTIONS=NONE */
+  closedCaptions?: 'NONE';
+}
+
+export interface MultivariantPlaylist {
+  independentSegments: boolean;
+  variants: Variant[];
+  comments: string[];
+}

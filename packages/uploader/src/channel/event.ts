@@ -1,0 +1,71 @@
+import type { Announcement, DroppedCode, Hello, SegmentId, Tracks } from '@hls-uplink/protocol';
+import type { ReadBack } from './reopen.js';
+
+/** What a source said of itself in `hello`, as far as the channel's decisions need it. */
+export type SourceFacts = Pick<
+  Hello,
+  'rendition' | 'source' | 'session' | 'target' | 'renditions' | 'bandwidth' | 'names'
+>;
+
+/**
+ * Everything that can happen to a channel. `at` is milliseconds since 1970 by a clock that never steps (the wall clock
+ * at the process's start plus the monotonic time since).
+ */
+export type ChannelEvent =
+  /** The published playlists were read back; always the first event. */
+  | { type: 'opened'; at: number; playlists: readonly ReadBack[] }
+  /** A segmenter said `hello`, or the journal knows it from before. */
+  | { type: 'connected'; at: number; facts: SourceFacts; replayed?: boolean }
+  | { type: 'disconnected'; at: number; session: string }
+  | { type: 'tracks'; at: number; tracks: Tracks }
+  /** Journalled, its bytes assured. In order of index for each session. */
+  | { type: 'accepted'; at: number; announcement: Announcement }
+  /** Finally refused (the sender has its `rejected`): what it stood for is lost. */
+  | { type: 'refused'; at: number; announcement: Announcement }
+  | { type: 'segment-stored'; at: number; id: SegmentId }
+  /** The bytes are gone: the file vanished or changed after it was accepted. */
+  | { type: 'segment-lost'; at: number; id: SegmentId }
+  /** `tookMs`: from the start of the request to its answer. */
+  | { type: 'playlist-stored'; at: number; rendition: string; version: number; tookMs: number }
+  | { type: 'playlist-failed'; at: number; rendition: string; version: number }
+  | { type: 'multivariant-stored'; at: number; version: number }
+  | { type: 'multivariant-failed'; at: number; version: number }
+  | { type: 'deleted'; at: number; keys: readonly string[] }
+  /** A write succeeded after writes had failed. */
+  | { type: 'store-recovered'; at: number }
+  /** `hls-uploader end CHANNEL`. */
+  | { type: 'end-requested'; at: number }
+  /** The deadline that `deadline(state)` named has come. */
+  | { type: 'tick'; at: number };
+
+/** What must be done about it. The doer reports the outcome as an event where there is one to report. */
+export type Effect =
+  /** → segment-stored or segment-lost; retried until one of them is true. */
+  | {
+      type: 'put-segment';
+      id: SegmentId;
+      rendition: string;
+      key: string;
+      path: string;
+      bytes: number;
+      crc32: number;
+    }
+  /** → playlist-stored or playlist-failed. One in flight per rendition; after a failure the newest text is put again. */
+  | {
+      type: 'put-playlist';
+      rendition: string;
+      key: string;
+      text: string;
+      version: number;
+      maxAgeSeconds: number;
+    }
+  /** → multivariant-stored or multivariant-failed. */
+  | { type: 'put-multivariant'; key: string; text: string; version: number; maxAgeSeconds: number }
+  /** → deleted */
+  | { type: 'delete'; keys: string[] }
+  /** The final answer; the journal forgets the announcement, the segmenter (when connected) is told. */
+  | { type: 'answer'; id: SegmentId; answer: { type: 'published' } | { type: 'dropped'; code: DroppedCode } }
+  /** Tell every connected segmenter of the channel. */
+  | { type: 'target-duration'; seconds: number }
+  /** For the operator's log and counters. */
+  | { type: 'report'; level: 'info' | 'warn'; message: string; fields: Record<string, unknown> };
