@@ -14,12 +14,27 @@ export class ConfigError extends Error {
   }
 }
 
+/** Deeper causes tell an operator nothing more, and might lead in a circle. */
+const MAX_CAUSES = 5;
+
 /** One line for a log: message and the messages of its causes, never a stack. */
 export function errorText(error: unknown): string {
+  return withCauses(error, MAX_CAUSES)
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .trim();
+}
+
+function withCauses(error: unknown, depth: number): string {
   if (!(error instanceof Error)) return String(error);
-  const own = error.message || error.name;
-  const cause = error.cause === undefined ? '' : errorText(error.cause);
-  return (cause && !own.includes(cause) ? `${own}: ${cause}` : own).replaceAll(/\s*\n\s*/g, ' ');
+  const own = error.message || reasons(error, depth) || error.name;
+  const cause = error.cause === undefined || depth === 0 ? '' : withCauses(error.cause, depth - 1);
+  return cause && !own.includes(cause) ? `${own}: ${cause}` : own;
+}
+
+/** An AggregateError of Node's sockets has a reason for each address that was tried, and no message. */
+function reasons(error: Error, depth: number): string {
+  if (!(error instanceof AggregateError) || depth === 0) return '';
+  return error.errors.map((reason) => withCauses(reason, depth - 1)).join('; ');
 }
 
 /** The `code` of an error of ours or of Node's (`ENOENT`), if it has one. */

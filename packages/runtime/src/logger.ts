@@ -1,4 +1,5 @@
 import winston from 'winston';
+import { errorText } from './errors.js';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type LogFields = Record<string, unknown>;
@@ -21,11 +22,27 @@ export interface LoggerOptions {
 const { combine, timestamp, json, printf } = winston.format;
 
 const readable = printf(({ timestamp: at, level, message, ...fields }) => {
-  const extra = Object.entries(fields).map(
-    ([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  return `${String(at).slice(11, 23)} ${level.padEnd(5)} ${String(message)}${extra.join('')}`;
+  const extra = Object.entries(fields).map(([name, value]) => ` ${name}=${textOf(value)}`);
+  return printable(`${String(at).slice(11, 23)} ${level.padEnd(5)} ${String(message)}${extra.join('')}`);
 });
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Error) return errorText(value);
+  return (
+    JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)) ??
+    '-'
+  );
+}
+
+/** Texts of peers and of files must not begin new lines, nor steer the terminal. */
+function printable(line: string): string {
+  // eslint-disable-next-line no-control-regex -- that is what it looks for
+  return line.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
 
 export function createLogger({ level = 'info', stream = process.stderr }: LoggerOptions = {}): Logger {
   return winston.createLogger({
