@@ -1,0 +1,113 @@
+import { parseAttributeList, quotedString } from './attribute-list.js';
+import {
+  commentLine,
+  decimalInteger,
+  decimalNumber,
+  DEFAULT_MAX_ENTRIES,
+  excerpt,
+  linesOf,
+  writableUri,
+  type ParseLimits,
+} from './lines.js';
+import { PlaylistError } from './playlist-error.js';
+import type { MultivariantPlaylist, Variant } from './playlist.js';
+
+/** As our media playlists from birth, so that the version of no playlist ever changes. */
+const VERSION = 8;
+
+/** The playlist as text (RFC 8216 §4.3.4), variants in the order given; ends in a newline. */
+export function renderMultivariantPlaylist(playlist: MultivariantPlaylist): string {
+  return [
+    '#EXTM3U',
+    `#EXT-X-VERSION:${VERSION}`,
+    ...(playlist.independentSegments ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []),
+    ...playlist.comments.map(commentLine),
+    ...playlist.variants.map(renderVariant),
+    '',
+  ].join('\n');
+}
+
+function renderVariant(variant: Variant): string {
+  const { bandwidth, averageBandwidth, codecs, resolution, frameRate, closedCaptions, uri } = variant;
+  const attributes = [
+    `BANDWIDTH=${bandwidth}`,
+    ...(averageBandwidth === undefined ? [] : [`AVERAGE-BANDWIDTH=${averageBandwidth}`]),
+    ...(codecs.length === 0 ? [] : [`CODECS=${quotedString(codecs.join(','))}`]),
+    ...(resolution ? [`RESOLUTION=${resolution.width}x${resolution.height}`] : []),
+    ...(frameRate === undefined ? [] : [`FRAME-RATE=${frameRate.toFixed(3)}`]),
+    ...(closedCaptions ? [`CLOSED-CAPTIONS=${closedCaptions}`] : []),
+  ];
+  return `#EXT-X-STREAM-INF:${attributes.join(',')}\n${writableUri(uri)}`;
+}
+
+const MEDIA = new Set(['EXTINF', 'EXT-X-TARGETDURATION', 'EXT-X-MEDIA-SEQUENCE', 'EXT-X-ENDLIST']);
+
+/**
+ * The playlist that a text is; unknown tags and attributes are ignored, comments before the first variant kept.
+ * @throws PlaylistError whatever the text, nothing else
+ */
+export function parseMultivariantPlaylist(text: string, limits: ParseLimits = {}): MultivariantPlaylist {
+  const playlist: MultivariantPlaylist = { independentSegments: false, variants: [], comments: [] };
+  const maxEntries = limits.maxEntries ?? DEFAULT_MAX_ENTRIES;
+  let next: Omit<Variant, 'uri'> | undefined;
+  let last = 1;
+  for (const line of linesOf(text, limits)) {
+    last = line.number;
+    if (line.kind === 'uri') {
+      if (!next) throw new PlaylistError('stray-uri', last, `no EXT-X-STREAM-INF for ${excerpt(line.uri)}`);
+      // eslint-disable-next-line no-control-regex -- that is what it looks for
+      if (/[\x00-\x1f\x7f]/.test(line.uri)) {
+        throw new PlaylistError('bad-value', last, `a URI with control characters: ${excerpt(line.uri)}`);
+      }
+      if (playlist.variants.length >= maxEntries) {
+        throw new PlaylistError('too-many-entries', last, `more than ${maxEntries} variants`);
+      }
+      playlist.variants.push({ ...next, uri: line.uri });
+      next = undefined;
+    } else if (next) {
+      throw new PlaylistError('missing-uri', last, 'EXT-X-STREAM-INF must be followed by its URI');
+    } else if (line.kind === 'comment') {
+      if (playlist.variants.length === 0) playlist.comments.push(line.text);
+    } else if (line.name === 'EXT-X-STREAM-INF') next = parseStreamInf(line.value, last);
+    else if (line.name === 'EXT-X-INDEPENDENT-SEGMENTS') playlist.independentSegments = true;
+    else if (MEDIA.has(line.name)) {
+      throw new PlaylistError('wrong-kind', last, `${line.name} belongs into a media playlist`);
+    }
+  }
+  if (next) throw new PlaylistError('missing-uri', last, 'the URI of the last variant is missing');
+  return playlist;
+}
+
+function parseStreamInf(value: string, line: number): Omit<Variant, 'uri'> {
+  const attributes = parseAttributeList('EXT-X-STREAM-INF', value, line);
+  const get = <T>(name: string, parse: (name: string, value: string, line: number) => T): T | undefined => {
+    const text = attributes.get(name);
+    return text === undefined ? undefined : parse(name, text, line);
+  };
+  const bandwidth = get('BANDWIDTH', decimalInteger);
+  if (bandwidth === undefined) {
+    throw new PlaylistError('bad-value', line, 'EXT-X-STREAM-INF has no BANDWIDTH');
+  }
+  const averageBandwidth = get('AVERAGE-BANDWIDTH', decimalInteger);
+  const resolution = get('RESOLUTION', decimalResolution);
+  const frameRate = get('FRAME-RATE', decimalNumber);
+  return {
+    bandwidth,
+    ...(averageBandwidth === undefined ? {} : { averageBandwidth }),
+    codecs: (attributes.get('CODECS') ?? '')
+      .split(',')
+      .map((codec) => codec.trim())
+      .filter((codec) => codec !== ''),
+    ...(resolution ? { resolution } : {}),
+    ...(frameRate === undefined ? {} : { frameRate }),
+    ...(attributes.get('CLOSED-CAPTIONS') === 'NONE' ? { closedCaptions: 'NONE' as const } : {}),
+  };
+}
+
+function decimalResolution(name: string, value: string, line: number): { width: number; height: number } {
+  const [, width, height] = /^(\d{1,6})x(\d{1,6})$/.exec(value) ?? [];
+  if (width === undefined || height === undefined) {
+    throw new PlaylistError('bad-value', line, `${name} is ${excerpt(value)}, not WIDTHxHEIGHT`);
+  }
+  return { width: Number(width), height: Number(height) };
+}

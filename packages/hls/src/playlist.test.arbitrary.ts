@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import type { MediaSegment } from './media-segment.js';
+import type { MediaPlaylist, MultivariantPlaylist, Variant } from './playlist.js';
+
+const safeInteger = fc.nat(Number.MAX_SAFE_INTEGER);
+
+const uri = fc.oneof(
+  fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_./-]{0,40}\.ts$/),
+  fc.webUrl({ withQueryParameters: true }),
+);
+
+const comment = fc
+  .oneof(fc.json(), fc.string({ unit: 'grapheme', maxLength: 60 }))
+  .map((text) => `hls-uplink ${text}`)
+  .filter((text) => !/[\r\n]/.test(text));
+
+/** From 1970 to 9999. */
+const date = fc.integer({ min: 0, max: 253_402_300_799_999 });
+
+const segment = (dated: boolean): fc.Arbitrary<MediaSegment> =>
+  fc.record({
+    uri,
+    duration90k: fc.oneof(
+      { weight: 4, arbitrary: fc.nat(30 * 90_000) },
+      { weight: 1, arbitrary: fc.nat(2 ** 33) },
+    ),
+    ...(dated ? { programDateTimeMs: date } : {}),
+    discontinuity: fc.boolean(),
+    gap: fc.boolean(),
+  });
+
+/** Any that can be written: all of its segments have a date, or none has. */
+export const mediaPlaylist: fc.Arbitrary<MediaPlaylist> = fc.boolean().chain((dated) =>
+  fc.record(
+    {
+      version: fc.integer({ min: 1, max: 12 }),
+      targetDuration: fc.integer({ min: 1, max: 1000 }),
+      mediaSequence: safeInteger,
+      discontinuitySequence: safeInteger,
+      independentSegments: fc.boolean(),
+      playlistType: fc.constantFrom('EVENT' as const, 'VOD' as const),
+      segments: fc.array(segment(dated), { maxLength: 12 }),
+      endList: fc.boolean(),
+      comments: fc.array(comment, { maxLength: 3 }),
+    },
+    {
+      requiredKeys: [
+        'version',
+        'targetDuration',
+        'mediaSequence',
+        'discontinuitySequence',
+        'independentSegments',
+        'segments',
+        'endList',
+        'comments',
+      ],
+    },
+  ),
+);
+
+const variant: fc.Arbitrary<Variant> = fc.record(
+  {
+    uri,
+    bandwidth: safeInteger,
+    averageBandwidth: safeInteger,
+    codecs: fc.uniqueArray(fc.stringMatching(/^[a-z][a-z0-9]{3}(\.[A-Za-z0-9]{1,6}){0,2}$/), {
+      maxLength: 3,
+    }),
+    resolution: fc.record({
+      width: fc.integer({ min: 1, max: 8192 }),
+      height: fc.integer({ min: 1, max: 8192 }),
+    }),
+    frameRate: fc.integer({ min: 1, max: 240_000 }).map((thousandths) => thousandths / 1000),
+    closedCaptions: fc.constant('NONE' as const),
+  },
+  { requiredKeys: ['uri', 'bandwidth', 'codecs'] },
+);
+
+export const multivariantPlaylist: fc.Arbitrary<MultivariantPlaylist> = fc.record({
+  independentSegments: fc.boolean(),
+  variants: fc.array(variant, { maxLength: 6 }),
+  comments: fc.array(comment, { maxLength: 3 }),
+});
+
+const fragments = [
+  '\n',
+  '\r\n',
+  '#',
+  ':',
+  ',',
+  '"',
+  '-',
+  '.',
+  '9',
+  '\u0000',
+  '\ufeff',
+  '#EXTM3U\n',
+  '#EXTINF:6,\n',
+  '\n#EXTINF:6,\n#EXTINF:6,\n',
+  '\n#EXTINF:5.96,\n#EXT-X-GAP\n#EXTINF:6,\n',
+  '#EXT-X-ENDLIST\n',
+  '#EXT-X-DISCONTINUITY\n',
+  '#EXT-X-TARGETDURATION:6\n',
+  '#EXT-X-MEDIA-SEQUENCE:1\n',
+  '#EXT-X-PROGRAM-DATE-TIME:2024-13-01T00:00:00Z\n',
+  '#EXT-X-STREAM-INF:BANDWIDTH=1\n',
+  '#EXT-X-KEY:METHOD=AES-128,URI="k"\n',
+  'x.ts\n',
+];
+
+/** A text damaged in a few places: pieces cut out, doubled, put in. */
+export const damaged = (text: fc.Arbitrary<string>): fc.Arbitrary<string> => {
+  // A double would be biased towards 0, and most texts damaged in their first line.
+  const fraction = fc.nat(9999).map((part) => part / 10_000);
+  const damage = fc.record({
+    at: fraction,
+    length: fc.nat(30),
+    put: fc.oneof(fc.constantFrom(...fragments), fc.string({ maxLength: 5 }), fc.constant('')),
+    double: fc.boolean(),
+  });
+  return fc.tuple(text, fc.array(damage, { minLength: 1, maxLength: 4 })).map(([whole, damages]) =>
+    damages.reduce((current, { at, length, put, double }) => {
+      const start = Math.floor(at * current.length);
+      const piece = current.slice(start, start + length);
+      return current.slice(0, start) + (double ? piece + piece : '') + put + current.slice(start + length);
+    }, whole),
+  );
+};
