@@ -4,3 +4,4 @@ export * from './legacy.js';
 export * from './messages.js';
 export * from './parse.js';
 export * from './pts.js';
+export * from './spool-base.js';
