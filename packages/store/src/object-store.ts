@@ -6,6 +6,8 @@ export interface PutOptions {
   cacheControl?: string;
   /** Store only when the key does not exist yet; else a StoreError `exists`. Needs `conditionalWrites`. */
   ifAbsent?: boolean;
+  /** Playlists go over sockets of their own, so that none waits behind segments. Default `segment`. */
+  lane?: 'segment' | 'playlist';
   /** Aborts the request; the object is then stored or not. */
   signal: AbortSignal;
 }

@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto';
+import { constants, type Dirent } from 'node:fs';
+import {
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  stat,
+  unlink,
+  type FileHandle,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { errorCode } from '@hls-uplink/runtime';
+import { directoryError } from './directory-error.js';
+import { unreadable, wrongSize, type FileBody } from './file-body.js';
+import { checkKey, RESERVED_PREFIX } from './object-key.js';
+import type { Body, ObjectStore, PutOptions, PutResult, StoredEntry, StoredObject } from './object-store.js';
+import { probe } from './probe.js';
+import { StoreError, throwIfAborted, tooLarge } from './store-error.js';
+
+/** A temporary file of this age, milliseconds, is a crash's: no write of a live process takes so long. */
+const STALE_MS = 60 * 60 * 1000;
+
+/**
+ * Objects as files below a folder; `a/b.ts` is `<root>/a/b.ts`. A file appears whole: temporary name, write, fsync,
+ * rename, fsync of the folder. Content types are not kept: who serves the folder derives them from the name.
+ */
+export class DirectoryStore implements ObjectStore {
+  readonly name: string;
+  readonly capabilities = { conditionalWrites: true, headers: false, list: true } as const;
+
+  private constructor(
+    /** Absolute path of the folder. */
+    readonly root: string,
+  ) {
+    this.name = pathToFileURL(root).href;
+  }
+
+  /** Removes the temporary files that crashes left. A folder that is missing is made at the first write. */
+  static async open(root: string): Promise<DirectoryStore> {
+    // What may not be read or removed here fails at the first put or check too, and is said there.
+    await removeStale(root).catch(() => undefined);
+    return new DirectoryStore(root);
+  }
+
+  async put(key: string, body: Body, options: PutOptions): Promise<PutResult> {
+    checkKey(key);
+    return this.putRaw(key, body, options);
+  }
+
+  async putRaw(key: string, body: Body, { ifAbsent = false, signal }: PutOptions): Promise<PutResult> {
+    const doing = `put ${key} to ${this.name}`;
+    throwIfAborted(signal, doing);
+    const path = join(this.root, key);
+    const folder = dirname(path);
+    const temporary = join(folder, `${RESERVED_PREFIX}${randomUUID()}.tmp`);
+    try {
+      await makeFolder(folder);
+      try {
+        await writeDurably(temporary, body, doing);
+        throwIfAborted(signal, doing);
+        if (ifAbsent) await linkNew(temporary, path, doing);
+        else await rename(temporary, path);
+      } finally {
+        await unlink(temporary).catch(ignoreMissing);
+      }
+      await syncFolder(folder);
+    } catch (error) {
+      throw directoryError(error, doing);
+    }
+    return {};
+  }
+
+  async get(
+    key: string,
+    options: { signal: AbortSignal; maxBytes: number },
+  ): Promise<StoredObject | undefined> {
+    checkKey(key);
+    return this.getRaw(key, options);
+  }
+
+  async getRaw(
+    key: string,
+    { signal, maxBytes }: { signal: AbortSignal; maxBytes: number },
+  ): Promise<StoredObject | undefined> {
+    const doing = `get ${key} from ${this.name}`;
+    throwIfAborted(signal, doing);
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(join(this.root, key), 'r').catch(ignoreMissing);
+      const found = await handle?.stat();
+      if (!handle || !found?.isFile()) return undefined;
+      if (found.size > maxBytes) throw tooLarge(doing, found.size, maxBytes);
+      return { text: await handle.readFile({ encoding: 'utf8', signal }) };
+    } catch (error) {
+      throwIfAborted(signal, doing);
+      throw directoryError(error, doing);
+    } finally {
+      await handle?.close();
+    }
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncIterable<StoredEntry> {
+    const doing = `list ${prefix}* in ${this.name}`;
+    throwIfAborted(signal, doing);
+    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+    if (folder !== '') checkKey(folder.slice(0, -1));
+    try {
+      for await (const { path, entry } of walk(join(this.root, folder))) {
+        throwIfAborted(signal, doing);
+        const key = path.slice(this.root.length + 1);
+        if (entry.name.startsWith(RESERVED_PREFIX) || !key.startsWith(prefix)) continue;
+        const found = await stat(path).catch(ignoreMissing);
+        if (found) yield { key, bytes: found.size, modifiedMs: found.mtimeMs };
+      }
+    } catch (error) {
+      throw directoryError(error, doing);
+    }
+  }
+
+  async delete(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    keys.forEach(checkKey);
+    return this.deleteRaw(keys, signal);
+  }
+
+  async deleteRaw(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    const failures: StoreError[] = [];
+    for (const key of keys) {
+      const doing = `delete ${key} from ${this.name}`;
+      throwIfAborted(signal, doing);
+      // A folder of that name is no object: nothing to delete.
+      await unlink(join(this.root, key)).catch((error: unknown) => {
+        if (!isMissing(error) && errorCode(error) !== 'EISDIR') failures.push(directoryError(error, doing));
+      });
+    }
+    const [first] = failures;
+    if (first && failures.length === 1) throw first;
+    if (first) {
+      throw new StoreError(
+        first.code,
+        `${failures.length} of ${keys.length} deletes failed; first: ${first.message}`,
+        {
+          cause: first,
+        },
+      );
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<void> {
+    await probe(this, `${RESERVED_PREFIX}check-${randomUUID()}`, signal);
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Every regular file below `folder`; what cannot be read as a folder has none. Links are not followed. */
+async function* walk(folder: string): AsyncIterable<{ path: string; entry: Dirent }> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(ignoreMissing);
+  for (const entry of entries ?? []) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* walk(path);
+    else if (entry.isFile()) yield { path, entry };
+  }
+}
+
+async function removeStale(root: string): Promise<void> {
+  for await (const { path, entry } of walk(root)) {
+    if (!entry.name.startsWith(RESERVED_PREFIX)) continue;
+    const found = await stat(path).catch(ignoreMissing);
+    if (found && Date.now() - found.mtimeMs > STALE_MS) await unlink(path).catch(ignoreMissing);
+  }
+}
+
+/** Makes the folder and those above it, and the new names durable. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let path = dirname(folder); path.length >= dirname(first).length; path = dirname(path)) {
+    await syncFolder(path);
+    if (path === dirname(path)) return;
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeDurably(path: string, body: Body, doing: string): Promise<void> {
+  const handle = await open(path, 'wx');
+  try {
+    if ('file' in body) await copyBody(body, path, handle, doing);
+    else await handle.writeFile('text' in body ? body.text : body.bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function copyBody(body: FileBody, path: string, handle: FileHandle, doing: string): Promise<void> {
+  const found = await stat(body.file).catch((error: unknown) => {
+    throw unreadable(body, doing, 'cannot be read', error);
+  });
+  if (!found.isFile()) throw unreadable(body, doing, 'is not a file');
+  if (found.size !== body.bytes) throw wrongSize(body, doing, found.size);
+  const { mode } = await handle.stat();
+  await copyFile(body.file, path, constants.COPYFILE_FICLONE).catch((error: unknown) => {
+    // The target is open for writing already: a permission that fails here is the source's.
+    const ofSource = ['EACCES', 'EPERM', 'ENOENT', 'EISDIR'].includes(errorCode(error) ?? '');
+    throw ofSource ? unreadable(body, doing, 'cannot be read', error) : error;
+  });
+  // copyFile gives the copy the mode of the source, which may be private to the spool's owner.
+  await handle.chmod(mode & 0o777);
+  const { size } = await handle.stat();
+  if (size !== body.bytes) throw wrongSize(body, doing, size);
+}
+
+/** link(2) is the one way to make a name only if there is none, with its content already there. */
+async function linkNew(temporary: string, path: string, doing: string): Promise<void> {
+  await link(temporary, path).catch((error: unknown) => {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    throw new StoreError('exists', `Cannot ${doing}: it exists already`, { cause: error });
+  });
+}
+
+function isMissing(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
+}
