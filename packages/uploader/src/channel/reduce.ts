@@ -1,33 +1,174 @@
+import { produce } from 'immer';
+import { segmentKey, takeAnnouncement, takeTracks } from './announce.js';
 import type { ChannelEvent, Effect } from './event.js';
-import type { ChannelSettings, ChannelState } from './state.js';
+import { answerFarewells, end, endAt, start, startAt } from './life.js';
+import { multivariantFailed, multivariantStored, putMultivariant } from './multivariant.js';
+import { advance, waitsUntil } from './publish.js';
+import { reopen } from './reopen.js';
+import { answer, connect, disconnect, renditionOf } from './source.js';
+import type { ChannelSettings, ChannelState, Item, Turn } from './state.js';
+import { pruneTimeline } from './timeline.js';
+import { putVersion, versionFailed, versionStored } from './version.js';
 
 export interface Reduction {
   state: ChannelState;
   effects: Effect[];
 }
 
-export function openChannel(_settings: ChannelSettings): ChannelState {
-  throw new Error('being written');
+/** A channel of which nothing is known yet; its first event is `opened`. */
+export function openChannel(settings: ChannelSettings): ChannelState {
+  return {
+    settings,
+    phase: 'opening',
+    life: 1,
+    at: 0,
+    firstEpoch: 1,
+    lifeStartMs: 0,
+    firstNumber: 0,
+    nextNumber: 0,
+    breakNext: false,
+    epochs: [],
+    slots: [],
+    nextSlotId: 0,
+    renditions: {},
+    sources: {},
+    endRequested: false,
+    held: [],
+    multivariant: { version: 0, storedText: '' },
+  };
 }
 
-export function reduce(_state: ChannelState, _event: ChannelEvent): Reduction {
-  throw new Error('being written');
+/**
+ * The heart, pure: what the channel is after an event, and what must be done about it. The same events give the same
+ * states and effects; repeating one that was seen changes nothing.
+ */
+export function reduce(state: ChannelState, event: ChannelEvent): Reduction {
+  const effects: Effect[] = [];
+  const next = produce(state, (draft) => {
+    const turn: Turn = { state: draft, effects, at: event.at };
+    draft.at = Math.max(draft.at, event.at);
+    take(turn, event);
+    proceed(turn);
+    while (draft.held.length > 0 && allEndsStored(draft)) {
+      for (const held of draft.held.splice(0)) take(turn, { ...held, at: event.at });
+      proceed(turn);
+    }
+  });
+  return { state: next, effects };
 }
 
-/** When the next `tick` is due, milliseconds since 1970, or undefined when only an event can change anything. */
-export function deadline(_state: ChannelState): number | undefined {
-  throw new Error('being written');
+function take(turn: Turn, event: ChannelEvent): void {
+  const { state, at } = turn;
+  switch (event.type) {
+    case 'opened':
+      return reopen(turn, event.playlists);
+    case 'connected':
+      return connect(turn, event.facts, event.replayed ?? false);
+    case 'disconnected':
+      return disconnect(turn, event.session);
+    case 'tracks':
+      return takeTracks(turn, event.tracks);
+    case 'accepted':
+    case 'refused':
+      return takeAnnouncement(turn, event.type, event.announcement);
+    case 'segment-stored':
+    case 'segment-lost': {
+      const item = uploadingItem(state, event.id);
+      if (!item) return;
+      item.state = event.type === 'segment-stored' ? 'stored' : 'lost';
+      if (item.state === 'stored') return;
+      item.answered = true;
+      return answer(turn, event.id, { type: 'dropped', code: 'spool' });
+    }
+    case 'playlist-stored': {
+      const rendition = state.renditions[event.rendition];
+      return rendition && versionStored(turn, rendition, event.version, event.tookMs);
+    }
+    case 'playlist-failed': {
+      const rendition = state.renditions[event.rendition];
+      return rendition && versionFailed(rendition, event.version);
+    }
+    case 'multivariant-stored':
+      return multivariantStored(turn, event.version);
+    case 'multivariant-failed':
+      return multivariantFailed(turn, event.version);
+    case 'deleted':
+      for (const rendition of Object.values(state.renditions)) {
+        rendition.left = rendition.left.filter(({ key }) => !event.keys.includes(key));
+      }
+      return;
+    case 'store-recovered':
+      for (const rendition of Object.values(state.renditions)) rendition.updatedMs = at;
+      return;
+    case 'end-requested':
+      if (state.phase === 'live') state.endRequested = true;
+      return;
+    case 'tick':
+  }
+}
+
+/** Whatever follows from the state as it is now. */
+function proceed(turn: Turn): void {
+  const { state } = turn;
+  if (state.phase === 'opening') return;
+  start(turn);
+  const renditions = Object.values(state.renditions);
+  if (state.phase === 'live') while (renditions.map((one) => advance(turn, one)).some(Boolean));
+  end(turn);
+  for (const rendition of renditions) putVersion(turn, rendition);
+  putMultivariant(turn);
+  answerFarewells(turn);
+  pruneTimeline(state);
+}
+
+function allEndsStored(state: ChannelState): boolean {
+  return Object.values(state.renditions).every((one) => !one.endList || one.storedEnd);
+}
+
+function uploadingItem(state: ChannelState, { session, index }: Item['id']): Item | undefined {
+  return renditionOf(state, session)?.queue.find(
+    ({ id, state: current }) => id.session === session && id.index === index && current === 'uploading',
+  );
+}
+
+/** When the next `tick` is due, milliseconds since 1970; undefined when only another event can change anything. */
+export function deadline(state: ChannelState): number | undefined {
+  const waits =
+    state.phase === 'live' ? Object.values(state.renditions).map((one) => waitsUntil(state, one)) : [];
+  const due = [startAt(state), endAt(state), ...waits].filter((at) => at !== undefined && at > state.at);
+  return due.length === 0 ? undefined : Math.min(...(due as number[]));
 }
 
 /** Every object key that a playlist, the state line or a waiting segment names; the sweep of orphans spares them. */
-export function namedKeys(_state: ChannelState): Set<string> {
-  throw new Error('being written');
+export function namedKeys(state: ChannelState): Set<string> {
+  const keys = new Set<string>();
+  for (const rendition of Object.values(state.renditions)) {
+    keys.add(rendition.playlistKey);
+    for (const { key } of [...rendition.entries, ...rendition.previous, ...rendition.left]) {
+      if (key !== undefined) keys.add(key);
+    }
+    for (const { id } of rendition.queue) keys.add(segmentKey(state.settings.channel, rendition, id));
+  }
+  return keys;
 }
 
 /** Of this session: what `welcome` says. */
 export function sessionProgress(
-  _state: ChannelState,
-  _session: string,
+  state: ChannelState,
+  session: string,
 ): { settled?: number; accepted: number[] } {
-  throw new Error('being written');
+  const source = state.sources[session];
+  if (!source) return { accepted: [] };
+  const rendition = state.renditions[source.facts.rendition];
+  const ids = [
+    ...(rendition?.queue ?? []).flatMap(({ id, answered }) => (answered ? [] : [id])),
+    ...(rendition?.entries ?? []).flatMap(({ id }) => (id ? [id] : [])),
+    ...state.held.map(({ announcement }) => announcement),
+    ...source.farewells.map(({ index }) => ({ session, index })),
+  ];
+  const accepted = new Set(ids.filter((id) => id.session === session).map(({ index }) => index));
+  return {
+    ...(source.settled >= 0 && { settled: source.settled }),
+    accepted: [...accepted].filter((index) => index > source.settled).sort((a, b) => a - b),
+  };
 }

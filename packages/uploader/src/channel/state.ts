@@ -1,5 +1,5 @@
-import type { Gap, Segment, SegmentId, Track } from '@hls-uplink/protocol';
-import type { SourceFacts } from './event.js';
+import type { DroppedCode, Gap, Segment, SegmentId, Track } from '@hls-uplink/protocol';
+import type { ChannelEvent, Effect, SourceFacts } from './event.js';
 
 /** Operator's settings of a channel. */
 export interface ChannelSettings {
@@ -28,6 +28,7 @@ export interface Epoch {
 
 /** One place on the channel's timeline. The list of slots is ordered by (epoch, place, start). */
 export interface Slot {
+  id: number;
   epoch: number;
   /** wraps · (slots per wrap) + floor(raw start PTS / target): the value it was cut by. */
   place: number;
@@ -36,28 +37,33 @@ export interface Slot {
   end: number;
   /** Media sequence number, once a playlist lists the slot or a later one; never changes after. */
   number?: number;
-  /** EXT-X-DISCONTINUITY, decided with the number. */
+  /** EXT-X-DISCONTINUITY; never changes once the slot has its number. */
   discontinuity: boolean;
 }
 
-/** An accepted announcement that no stored playlist answers for yet. */
+/** An accepted announcement that no playlist lists yet. */
 export interface Item {
   id: SegmentId;
   /** What was announced; a refused segment stands here as the gap it leaves. */
   announcement: Segment | Gap;
+  /** The slot's id; absent in a rendition that numbers itself. */
+  slot?: number;
   epoch: number;
   place: number;
   /** Unwrapped ticks. */
   start: number;
   end: number;
-  /** Covers its slot from its nominal start to its cut (DESIGN.md, "Whole and partial"). */
-  whole: boolean;
+  /** Begins less than a GOP after its slot's nominal start, and was ended by a cut; whole when both (DESIGN.md, "Whole and partial"). */
+  fromStart: boolean;
+  toCut: boolean;
+  /** Why a discontinuity must stand before it although its clock goes on: tracks or codec parameters changed. */
+  changed: boolean;
   state: 'undecided' | 'uploading' | 'stored' | 'lost';
-  /** Its final answer has gone out already (refused, or its bytes vanished). */
+  /** Its final answer has gone out already (refused, too long, or its bytes vanished). */
   answered: boolean;
 }
 
-/** An entry of the playlist as built; it never changes. */
+/** An entry of the playlist as built; it never changes but for `id`, which goes with the answer. */
 export interface Entry {
   number: number;
   uri: string;
@@ -65,6 +71,7 @@ export interface Entry {
   key?: string;
   /** Whose final answer waits for the version that lists it. */
   id?: SegmentId;
+  slot?: number;
   epoch: number;
   place: number;
   start: number;
@@ -87,14 +94,16 @@ export interface LeftKey {
 export interface SourceState {
   facts: SourceFacts;
   connected: boolean;
-  /** Said `leave` or `end` last; a new connection or segment clears `leave`. */
+  /** Said `leave` or `end` last; a new connection or announcement clears it. */
   gone?: 'left' | 'ended';
   /** When the connection was lost without leave or end. */
   lostMs?: number;
-  /** Where its last announcement ended. */
-  last?: { index: number; epoch: number; end: number };
-  /** Highest index with a final answer, everything below it answered too. */
-  settled?: number;
+  /** Where its last announcement ended; without epoch and end when that is not known. */
+  last?: { index: number; epoch?: number; end?: number };
+  /** Where its last listed segment ended; what a successor needs. */
+  listed?: { index: number; epoch: number; end: number };
+  /** Highest index with a final answer, everything below it answered too; −1: none. */
+  settled: number;
   /** Answered above `settled`, until the ones between are. */
   answered: number[];
   /** leave and end announcements that wait for their answer. */
@@ -108,27 +117,36 @@ export interface RenditionState {
   urlPrefix: string;
   tracks: Track[];
   declaredBandwidth?: number;
-  /** Longest g·⌈target/g⌉ stated, ticks. */
+  /** Longest g·⌈target/g⌉ stated, ticks; 0 while unknown. */
   longest: number;
-  /** By slot order. */
+  /** One picture, ticks: how far apart an end and a start may be and still touch. */
+  frame: number;
+  /** In the order of the timeline. */
   queue: Item[];
   /** What the newest version lists. */
   entries: Entry[];
+  /** Keys of the life before, still listed by the stored playlist until this life's first version. */
+  previous: LeftKey[];
+  /** Number of the last entry ever built; −1: none. */
+  tail: number;
   /** Numbers itself: its boundaries do not align with its siblings'. */
   alone: boolean;
   discontinuitySequence: number;
   independent: boolean;
   endList: boolean;
-  /** Counts built versions. 0: never built. */
+  /** What is built differs from what was last put. */
+  dirty: boolean;
+  /** Counts the versions put. */
   version: number;
-  inFlight?: { version: number; tail: number };
-  storedVersion: number;
+  inFlight?: { version: number; tail: number; endList: boolean };
   /** Number of the last entry in a stored version; entries above it may not be removed. */
   storedTail: number;
-  /** Longest duration, ms, any stored version of this life had. */
+  storedEnd: boolean;
+  /** Longest duration, milliseconds, any version of this life had. */
   longestPlaylistMs: number;
   /** When a version was last stored, or what restarted the count (DESIGN.md, "Lost"). */
   updatedMs: number;
+  /** What a playlist PUT takes, milliseconds. */
   putMs: number;
   /** Its deadline passed with nothing delivered: gaps follow its siblings at once until it delivers or reconnects. */
   away: boolean;
@@ -137,25 +155,55 @@ export interface RenditionState {
   peakBandwidth: number;
   totalBytes: number;
   total90k: number;
+  /** What the multivariant playlist says. */
+  stated?: { bandwidth: number; average: number };
+  counts: {
+    published: number;
+    gaps: number;
+    discontinuities: number;
+    dropped: Partial<Record<DroppedCode, number>>;
+  };
 }
 
 export interface ChannelState {
   settings: ChannelSettings;
   /** opening: not read back yet. starting: life not published yet. live: published. ended: ENDLIST decided. */
   phase: 'opening' | 'starting' | 'live' | 'ended';
+  /** Why nothing can be published here, and the remedy. */
+  refusal?: string;
   life: number;
+  /** Of the newest event. */
+  at: number;
   /** What the segmenters cut by, seconds; the first source's. */
   target?: number;
   /** EXT-X-TARGETDURATION, fixed for the life. */
   targetDuration?: number;
+  /** First epoch of this life; what is on the clock of an earlier one is of this life only if dated after `lifeStartMs`. */
+  firstEpoch: number;
+  /** Where the life before ended, milliseconds since 1970. */
+  lifeStartMs: number;
   /** First number of this life. */
   firstNumber: number;
+  /** The number the next slot gets. */
+  nextNumber: number;
+  /** The next slot to get a number starts anew: a new life, or a playlist adopted without its clock. */
+  breakNext: boolean;
   epochs: Epoch[];
   slots: Slot[];
+  nextSlotId: number;
   renditions: Record<string, RenditionState>;
   sources: Record<string, SourceState>;
   /** When the first segment of the life was accepted. */
   startedMs?: number;
   endRequested: boolean;
-  multivariant: { text: string; version: number; inFlight?: number; storedText: string };
+  /** Events of the next life, held until this one's ENDLIST is stored. */
+  held: Extract<ChannelEvent, { type: 'accepted' | 'refused' }>[];
+  multivariant: { version: number; inFlight?: { version: number; text: string }; storedText: string };
+}
+
+/** One reduction under way: the state being changed and the effects so far. */
+export interface Turn {
+  state: ChannelState;
+  effects: Effect[];
+  at: number;
 }

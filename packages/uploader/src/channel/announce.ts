@@ -1,0 +1,253 @@
+import type { Announcement, Gap, Segment, Tracks } from '@hls-uplink/protocol';
+import { beginLife } from './life.js';
+import { answer, renditionOf, settleSkipped } from './source.js';
+import type { Item, RenditionState, SourceState, Turn } from './state.js';
+import { nominalStart, placeOf, rawDuration, TICKS_PER_SECOND } from './ticks.js';
+import { claimSlot, isBehind, locate, overlappedSlots, type Position } from './timeline.js';
+
+/** Sound is cut between whole PES, so a segment of sound alone that begins anew starts within one of them. */
+const AUDIO_PES_90K = TICKS_PER_SECOND / 4;
+
+export function takeTracks({ state }: Turn, { session, tracks, gop }: Tracks): void {
+  const rendition = renditionOf(state, session);
+  if (!rendition) return;
+  rendition.tracks = tracks;
+  const rate = tracks.find((track) => track.kind === 'video')?.frameRate;
+  if (rate !== undefined) rendition.frame = Math.ceil(TICKS_PER_SECOND / rate) + 1;
+  if (gop !== undefined) stateGop(rendition, gop, state.target!);
+}
+
+/** A steady GOP g gives segments of at most g·⌈target/g⌉. */
+function stateGop(rendition: RenditionState, gop: number, target: number): void {
+  rendition.longest = Math.max(rendition.longest, gop * Math.ceil((target * TICKS_PER_SECOND) / gop));
+}
+
+/** Takes an announcement in: accepted with its bytes assured, or refused and therefore the loss of what it stood for. */
+export function takeAnnouncement(
+  turn: Turn,
+  event: 'accepted' | 'refused',
+  announcement: Announcement,
+): void {
+  const { state, at } = turn;
+  const { session, index } = announcement;
+  const source = state.sources[session];
+  const rendition = renditionOf(state, session);
+  if (!source || !rendition) return;
+  if (isAnswered(source, rendition, index)) {
+    if (event === 'accepted')
+      turn.effects.push({ type: 'answer', id: { session, index }, answer: { type: 'published' } });
+    return;
+  }
+  if (isPending(turn, source, rendition, index)) return;
+  if (state.phase === 'ended') {
+    const open = Object.values(state.renditions).some((one) => one.endList && !one.storedEnd);
+    if (open) {
+      state.held.push({ type: event, at, announcement });
+      return;
+    }
+    if (announcement.type === 'leave' || announcement.type === 'end') {
+      settleSkipped(source, index);
+      source.last = { ...source.last, index };
+      if (event === 'accepted') answer(turn, { session, index }, { type: 'published' });
+      return;
+    }
+    beginLife(turn, source.facts.target);
+  }
+  settleSkipped(source, index);
+  switch (announcement.type) {
+    case 'leave':
+    case 'end':
+      source.last = { ...source.last, index };
+      source.gone = announcement.type === 'end' ? 'ended' : 'left';
+      delete source.lostMs;
+      source.farewells.push({ index, end: announcement.type === 'end' });
+      break;
+    case 'segment':
+    case 'gap':
+      delete source.gone;
+      for (const farewell of source.farewells) farewell.end = false;
+      rendition.away = false;
+      enqueue(turn, source, rendition, announcement, event);
+      if (rendition.queue.length > 0) state.startedMs ??= at;
+  }
+}
+
+function isAnswered(source: SourceState, rendition: RenditionState, index: number): boolean {
+  const { session } = source.facts;
+  return (
+    index <= source.settled ||
+    source.answered.includes(index) ||
+    rendition.queue.some(({ id, answered }) => answered && id.index === index && id.session === session)
+  );
+}
+
+function isPending({ state }: Turn, source: SourceState, rendition: RenditionState, index: number): boolean {
+  const { session } = source.facts;
+  return (
+    source.farewells.some((farewell) => farewell.index === index) ||
+    rendition.queue.some(({ id }) => id.index === index && id.session === session) ||
+    rendition.entries.some(({ id }) => id?.index === index && id.session === session) ||
+    state.held.some(({ announcement: one }) => one.index === index && one.session === session)
+  );
+}
+
+function enqueue(
+  turn: Turn,
+  source: SourceState,
+  rendition: RenditionState,
+  announcement: Segment | Gap,
+  event: 'accepted' | 'refused',
+): void {
+  const { state } = turn;
+  const id = { session: announcement.session, index: announcement.index };
+  const position = locate(state, source, announcement, rendition.frame);
+  if (!position) {
+    source.last = { index: id.index };
+    return late(turn, event, id, rendition);
+  }
+  source.last = { index: id.index, epoch: position.epoch, end: position.end };
+  if (isBehind(state, rendition, position)) return late(turn, event, id, rendition);
+  const { fromStart, toCut, gop } = measure(rendition, announcement, position, state.target!);
+  if (gop > 0) stateGop(rendition, gop, state.target!);
+
+  const slot = rendition.alone ? undefined : claimSlot(state, rendition, position);
+  if (!slot && !rendition.alone) {
+    if (!position.contiguous) return late(turn, event, id, rendition);
+    leaveAlignment(turn, rendition);
+  }
+  if (slot?.number !== undefined && slot.number <= rendition.tail) return late(turn, event, id, rendition);
+  if (slot && rendition.queue.some((item) => item.slot === slot.id)) {
+    if (event === 'accepted') answer(turn, id, { type: 'dropped', code: 'duplicate' });
+    return;
+  }
+
+  const lost = event === 'refused' || announcement.type === 'gap';
+  const item: Item = {
+    id,
+    announcement,
+    ...(slot && { slot: slot.id }),
+    epoch: position.epoch,
+    place: placeOf(position.start, state.target!),
+    start: position.start,
+    end: position.end,
+    fromStart,
+    toCut,
+    changed: announcement.discontinuity === 'tables' || announcement.discontinuity === 'timestamps',
+    state: lost ? 'lost' : 'undecided',
+    answered: event === 'refused',
+  };
+  const before = rendition.queue.findIndex(
+    (other) => other.epoch > item.epoch || (other.epoch === item.epoch && other.start > item.start),
+  );
+  rendition.queue.splice(before === -1 ? rendition.queue.length : before, 0, item);
+  dropOverlapped(turn);
+  if (!lost) {
+    checkLength(turn, rendition, item);
+    if (
+      item.state === 'undecided' &&
+      rendition.queue.includes(item) &&
+      ((fromStart && toCut) || rendition.alone)
+    )
+      upload(turn, rendition, item);
+  }
+}
+
+function dropOverlapped(turn: Turn): void {
+  const { state } = turn;
+  for (const slot of overlappedSlots(state)) {
+    for (const rendition of Object.values(state.renditions)) {
+      for (const item of rendition.queue.filter((one) => one.slot === slot.id)) {
+        rendition.queue.splice(rendition.queue.indexOf(item), 1);
+        if (!item.answered) answer(turn, item.id, { type: 'dropped', code: 'partial' });
+      }
+    }
+    state.slots.splice(state.slots.indexOf(slot), 1);
+  }
+}
+
+function late(turn: Turn, event: 'accepted' | 'refused', id: Item['id'], rendition: RenditionState): void {
+  if (event === 'refused') return;
+  answer(turn, id, { type: 'dropped', code: 'late' });
+  turn.effects.push({
+    type: 'report',
+    level: 'warn',
+    message: 'segment came after its place in the playlist had gone by',
+    fields: { rendition: rendition.name, ...id },
+  });
+}
+
+/** Its boundaries fall between those its siblings have published: from here on it counts alone. */
+export function leaveAlignment({ effects }: Turn, rendition: RenditionState): void {
+  rendition.alone = true;
+  for (const item of rendition.queue) delete item.slot;
+  effects.push({
+    type: 'report',
+    level: 'warn',
+    message:
+      'segment boundaries do not align with the other renditions, so this one is numbered alone; encode all with the same frame rate, -g, -keyint_min, -sc_threshold 0, -bf and one common clock',
+    fields: { rendition: rendition.name },
+  });
+}
+
+function measure(
+  rendition: RenditionState,
+  announcement: Segment | Gap,
+  { start, contiguous }: Position,
+  target: number,
+): { fromStart: boolean; toCut: boolean; gop: number } {
+  if (announcement.type === 'gap') return { fromStart: true, toCut: true, gop: 0 };
+  const { keyPictures, ended, endPts } = announcement;
+  const audioAlone = keyPictures.length === 0 && !rendition.tracks.some((track) => track.kind === 'video');
+  let gop = 0;
+  if (ended === 'cut') {
+    keyPictures.forEach(({ pts }, i) => {
+      gop = Math.max(gop, rawDuration(pts, keyPictures[i + 1]?.pts ?? endPts));
+    });
+  }
+  const late = start - nominalStart(placeOf(start, target), target);
+  const fromStart = contiguous || late < (audioAlone ? AUDIO_PES_90K : gop);
+  return { fromStart, toCut: ended === 'cut' || ended === 'forced', gop };
+}
+
+/** A segment whose EXTINF would round above the target duration can never be listed (HLS-RULES 1). */
+export function checkLength(turn: Turn, rendition: RenditionState, item: Item): void {
+  const { targetDuration } = turn.state;
+  const seconds = (item.end - item.start) / TICKS_PER_SECOND;
+  if (targetDuration === undefined || item.state === 'lost' || Math.round(seconds) <= targetDuration) return;
+  item.state = 'lost';
+  item.answered = true;
+  answer(turn, item.id, { type: 'dropped', code: 'too-long' });
+  turn.effects.push({
+    type: 'report',
+    level: 'warn',
+    message: `segment of ${seconds.toFixed(3)} s is longer than the channel's target duration of ${targetDuration} s; set --target-duration, or shorten the encoder's GOP`,
+    fields: { rendition: rendition.name, ...item.id },
+  });
+}
+
+export function segmentKey(
+  channel: string,
+  rendition: RenditionState,
+  { session, index }: Item['id'],
+): string {
+  return `${channel}/${segmentName(rendition, { session, index })}`;
+}
+
+export function segmentName({ segmentPrefix }: RenditionState, { session, index }: Item['id']): string {
+  return `${segmentPrefix}-${session}-${String(index).padStart(6, '0')}.ts`;
+}
+
+export function upload({ state, effects }: Turn, rendition: RenditionState, item: Item): void {
+  if (item.announcement.type !== 'segment') return;
+  const { path, bytes, crc32 } = item.announcement;
+  item.state = 'uploading';
+  effects.push({
+    type: 'put-segment',
+    id: { ...item.id },
+    rendition: rendition.name,
+    key: segmentKey(state.settings.channel, rendition, item.id),
+    path,
+    bytes,
+    crc32,
+  });
+}

@@ -1,0 +1,164 @@
+import { advance, checkLengths, nextSlot } from './publish.js';
+import { answer } from './source.js';
+import type { ChannelState, Entry, LeftKey, RenditionState, Turn } from './state.js';
+import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
+
+const participants = (state: ChannelState): RenditionState[] =>
+  Object.values(state.renditions).filter((one) => one.queue.some((item) => item.state !== 'lost'));
+
+/** Ticks of the longest segment there may be, as stated so far. */
+function longest(state: ChannelState): number {
+  const stated = Object.values(state.renditions).map((rendition) => rendition.longest);
+  return Math.max(...stated, 0) || (state.target ?? 0) * TICKS_PER_SECOND;
+}
+
+/** When a life begins whether or not all renditions are there (DESIGN.md, "Start"), milliseconds. */
+export function startAt(state: ChannelState): number | undefined {
+  if (state.phase !== 'starting' || state.startedMs === undefined) return undefined;
+  return state.startedMs + (2 * longest(state)) / TICKS_PER_MS;
+}
+
+/** Begins to publish, and fixes the target duration for life. */
+export function start(turn: Turn): void {
+  const { state, at, effects } = turn;
+  const due = startAt(state);
+  if (due === undefined) return;
+  const sources = Object.values(state.sources);
+  const expected = new Set(sources.flatMap((source) => source.facts.renditions ?? []));
+  const there = participants(state);
+  const complete = expected.size > 0 && [...expected].every((name) => there.some((one) => one.name === name));
+  const over = sources.every(
+    (source) => source.gone === 'ended' || (!source.connected && source.last === undefined),
+  );
+  if (there.length === 0 || !(complete || over || at >= due)) return;
+
+  const longestItem = Math.max(
+    ...there.flatMap((one) =>
+      one.queue.filter((item) => item.state !== 'lost').map((item) => item.end - item.start),
+    ),
+  );
+  const stated = Math.max(...Object.values(state.renditions).map((one) => one.longest));
+  state.targetDuration =
+    state.settings.targetDuration ??
+    Math.max(1, Math.round(Math.max(stated, longestItem) / TICKS_PER_SECOND));
+  state.phase = 'live';
+  for (const rendition of there) rendition.updatedMs = at;
+  effects.push({ type: 'target-duration', seconds: state.targetDuration });
+  checkLengths(turn);
+}
+
+/** Where an entry ends, milliseconds since 1970. */
+export const endDate = ({ dateMs, start: from, end: to }: Entry): number =>
+  dateMs + (to - from) / TICKS_PER_MS;
+
+/** What leaves with these entries, and how long it must stay (HLS-RULES 10). */
+export function leaving(entries: RenditionState['entries'], longestPlaylistMs: number): LeftKey[] {
+  return entries.flatMap(({ key, start: from, end }) =>
+    key === undefined ? [] : [{ key, keepMs: Math.ceil((end - from) / TICKS_PER_MS + longestPlaylistMs) }],
+  );
+}
+
+/** A new life under the same name: an empty window, the next number, a discontinuity (DESIGN.md, "A new life"). */
+export function beginLife({ state }: Turn, targetSeconds: number): void {
+  const renditions = Object.values(state.renditions);
+  state.life++;
+  state.phase = 'starting';
+  state.firstNumber = Math.max(state.nextNumber, ...renditions.map((rendition) => rendition.tail + 1));
+  state.nextNumber = state.firstNumber;
+  state.breakNext = state.firstNumber > 0;
+  const ends = renditions.flatMap(({ entries }) => entries.slice(-1).map(endDate));
+  state.lifeStartMs = Math.max(state.lifeStartMs, ...ends);
+  state.firstEpoch = (state.epochs.at(-1)?.id ?? 0) + 1;
+  state.slots = [];
+  state.endRequested = false;
+  delete state.startedMs;
+  delete state.targetDuration;
+  state.target = targetSeconds;
+  for (const source of Object.values(state.sources)) {
+    delete source.listed;
+    if (source.last) source.last = { index: source.last.index };
+  }
+  for (const rendition of renditions) {
+    rendition.previous.push(...leaving(rendition.entries, rendition.longestPlaylistMs));
+    rendition.discontinuitySequence += rendition.entries.filter((entry) => entry.discontinuity).length;
+    Object.assign(rendition, {
+      entries: [],
+      alone: false,
+      independent: true,
+      endList: false,
+      storedEnd: false,
+      dirty: false,
+      away: false,
+      longest: 0,
+      longestPlaylistMs: 0,
+      peakBandwidth: 0,
+      totalBytes: 0,
+      total90k: 0,
+    } satisfies Partial<RenditionState>);
+    delete rendition.stated;
+  }
+}
+
+/** Sources that are away without a word are waited for this long before the stream may end, milliseconds. */
+function lostUntil(state: ChannelState): number {
+  const lost = Object.values(state.sources)
+    .filter((source) => !source.connected && !source.gone && source.lostMs !== undefined)
+    .map((source) => source.lostMs!);
+  return Math.max(...lost, Number.NEGATIVE_INFINITY) + 3000 * (state.targetDuration ?? 0);
+}
+
+function wantsEnd(state: ChannelState): boolean {
+  if (state.endRequested) return true;
+  const sources = Object.values(state.sources);
+  return (
+    sources.some((source) => source.gone === 'ended' && source.farewells.some((farewell) => farewell.end)) &&
+    !sources.some((source) => source.connected && source.gone !== 'ended')
+  );
+}
+
+/** When the end may come although a source was lost; undefined when no end is wanted. */
+export function endAt(state: ChannelState): number | undefined {
+  return state.phase === 'live' && wantsEnd(state) && !state.endRequested ? lostUntil(state) : undefined;
+}
+
+/** ENDLIST goes into all playlists together, when every segment is listed in each of them. */
+export function end(turn: Turn): void {
+  const { state, at, effects } = turn;
+  if (state.phase === 'starting' && wantsEnd(state) && participants(state).length === 0)
+    return answerFarewells(turn);
+  if (state.phase !== 'live' || !wantsEnd(state)) return;
+  if (!state.endRequested && at < lostUntil(state)) return;
+  const renditions = Object.values(state.renditions).filter((one) => one.tail >= state.firstNumber);
+  for (const rendition of renditions) advance(turn, rendition);
+  const pending = Object.values(state.renditions).some((one) => one.queue.length > 0);
+  const behind = renditions.some((one) => nextSlot(state, one) !== undefined && !one.alone);
+  if (pending || behind || renditions.length === 0) return;
+  state.phase = 'ended';
+  for (const rendition of renditions) {
+    rendition.endList = true;
+    rendition.dirty = true;
+  }
+  effects.push({
+    type: 'report',
+    level: 'info',
+    message: 'the stream has ended',
+    fields: { life: state.life },
+  });
+}
+
+/** leave is answered when all before it is, end when viewers see the ENDLIST (or there was nothing to end). */
+export function answerFarewells(turn: Turn): void {
+  const { state } = turn;
+  for (const source of Object.values(state.sources)) {
+    const rendition = state.renditions[source.facts.rendition];
+    for (const farewell of [...source.farewells]) {
+      const settled = source.settled >= farewell.index - 1;
+      const nothing = state.phase === 'starting' && participants(state).length === 0;
+      const ended =
+        rendition?.storedEnd === true || nothing || (state.phase === 'ended' && rendition?.endList === false);
+      if (!settled || (farewell.end && !ended)) continue;
+      source.farewells.splice(source.farewells.indexOf(farewell), 1);
+      answer(turn, { session: source.facts.session, index: farewell.index }, { type: 'published' });
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { sessionId, track } from '@hls-uplink/protocol';
+import { z } from 'zod';
+import { settledWhenStored, sourcesOf } from './source.js';
+import type { ChannelState, RenditionState } from './state.js';
+
+/** Begins the comment line; players ignore it (RFC 8216 §4.1). */
+const PREFIX = 'hls-uplink:';
+
+const ticks = z.number().int();
+const milliseconds = z.number();
+const count = z.number().int().min(0);
+
+/** What a successor needs beyond the tags (DESIGN.md, "Who owns what"). Short names: it is in every playlist version. */
+const stateLine = z.strictObject({
+  v: z.literal(1),
+  rendition: z.string().max(100),
+  writer: z.string().max(200),
+  term: count,
+  life: count,
+  /** First number and first epoch of the life, and where the one before ended. */
+  first: z.tuple([count, count, milliseconds]),
+  /** Segment duration the cuts are made by, seconds. */
+  target: z.number().positive(),
+  alone: z.boolean(),
+  segmentPrefix: z.string().max(100),
+  urlPrefix: z.string().max(1000),
+  /** Epoch, its t0, the date of t0. */
+  clocks: z.array(z.tuple([count, ticks, milliseconds])).max(1000),
+  /** Of each entry: epoch and start, unwrapped. */
+  starts: z.array(z.tuple([count, ticks])).max(100_000),
+  /** Session: last settled index; of the last listed segment index, epoch and end. */
+  sessions: z.record(
+    sessionId,
+    z.tuple([z.number().int().min(-1)]).or(z.tuple([count, count, count, ticks])),
+  ),
+  /** Keys (below the channel) that left the window, how long they stay, and since when they are out. */
+  left: z.array(z.tuple([z.string().max(400), milliseconds, milliseconds.nullable()])).max(100_000),
+  tracks: z.array(track).max(64),
+  frame: ticks,
+  longest: ticks,
+  longestPlaylistMs: milliseconds,
+  bandwidth: z.strictObject({
+    declared: count.optional(),
+    peak: count,
+    bytes: count,
+    ticks: count,
+    stated: z.tuple([count, count]).optional(),
+  }),
+});
+export type StateLine = z.infer<typeof stateLine>;
+
+/** The comment of the version that is being built. */
+export function writeStateLine(state: ChannelState, rendition: RenditionState): string {
+  const below = `${state.settings.channel}/`.length;
+  const sessions: StateLine['sessions'] = {};
+  for (const source of sourcesOf(state, rendition.name)) {
+    const settled = settledWhenStored(state, source);
+    const { listed } = source;
+    sessions[source.facts.session] =
+      listed && settled >= 0 ? [settled, listed.index, listed.epoch, listed.end] : [settled];
+  }
+  const line: StateLine = {
+    v: 1,
+    rendition: rendition.name,
+    writer: state.settings.writer,
+    term: 1,
+    life: state.life,
+    first: [state.firstNumber, state.firstEpoch, state.lifeStartMs],
+    target: state.target!,
+    alone: rendition.alone,
+    segmentPrefix: rendition.segmentPrefix,
+    urlPrefix: rendition.urlPrefix,
+    clocks: state.epochs.map(({ id, clock }) => [id, clock.t0, clock.date0Ms]),
+    starts: rendition.entries.map((entry) => [entry.epoch, entry.start]),
+    sessions,
+    left: rendition.left.map(({ key, keepMs, removedMs }) => [key.slice(below), keepMs, removedMs ?? null]),
+    tracks: rendition.tracks,
+    frame: rendition.frame,
+    longest: rendition.longest,
+    longestPlaylistMs: rendition.longestPlaylistMs,
+    bandwidth: {
+      ...(rendition.declaredBandwidth !== undefined && { declared: rendition.declaredBandwidth }),
+      peak: rendition.peakBandwidth,
+      bytes: rendition.totalBytes,
+      ticks: rendition.total90k,
+      ...(rendition.stated && { stated: [rendition.stated.bandwidth, rendition.stated.average] }),
+    },
+  };
+  return PREFIX + JSON.stringify(line);
+}
+
+/** Undefined when no comment is a state line, or it is not whole: then the playlist is another tool's. */
+export function readStateLine(comments: readonly string[]): StateLine | undefined {
+  const text = comments.find((comment) => comment.startsWith(PREFIX));
+  if (text === undefined) return undefined;
+  try {
+    return stateLine.parse(JSON.parse(text.slice(PREFIX.length)));
+  } catch {
+    return undefined;
+  }
+}

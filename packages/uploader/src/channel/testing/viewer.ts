@@ -1,0 +1,102 @@
+/** What a viewer makes of a playlist's text: a parser of its own, so that tests share none with what they test. */
+export interface SeenEntry {
+  number: number;
+  uri: string;
+  seconds: number;
+  dateMs: number;
+  discontinuity: boolean;
+  gap: boolean;
+}
+
+export interface SeenPlaylist {
+  targetDuration: number;
+  version: number;
+  mediaSequence: number;
+  discontinuitySequence: number;
+  endList: boolean;
+  entries: SeenEntry[];
+}
+
+export function see(text: string): SeenPlaylist {
+  const value = (tag: string): number => {
+    const found = new RegExp(`^#EXT-X-${tag}:(\\d+)$`, 'm').exec(text);
+    if (!found) throw new Error(`no EXT-X-${tag} in\n${text}`);
+    return Number(found[1]);
+  };
+  const mediaSequence = value('MEDIA-SEQUENCE');
+  const entries: SeenEntry[] = [];
+  let next = { seconds: NaN, dateMs: NaN, discontinuity: false, gap: false };
+  for (const line of text.split('\n')) {
+    if (line.startsWith('#EXTINF:')) next.seconds = Number.parseFloat(line.slice(8));
+    else if (line.startsWith('#EXT-X-PROGRAM-DATE-TIME:')) next.dateMs = Date.parse(line.slice(25));
+    else if (line === '#EXT-X-DISCONTINUITY') next.discontinuity = true;
+    else if (line === '#EXT-X-GAP') next.gap = true;
+    else if (line !== '' && !line.startsWith('#')) {
+      entries.push({ ...next, number: mediaSequence + entries.length, uri: line });
+      next = { seconds: NaN, dateMs: NaN, discontinuity: false, gap: false };
+    }
+  }
+  return {
+    targetDuration: value('TARGETDURATION'),
+    version: value('VERSION'),
+    mediaSequence,
+    discontinuitySequence: value('DISCONTINUITY-SEQUENCE'),
+    endList: text.includes('\n#EXT-X-ENDLIST'),
+    entries,
+  };
+}
+
+const total = (playlist: SeenPlaylist): number =>
+  playlist.entries.reduce((sum, entry) => sum + entry.seconds, 0);
+
+/** What one version breaks by itself, named by HLS-RULES. */
+export function faultsOf(now: SeenPlaylist): string[] {
+  const faults: string[] = [];
+  for (const entry of now.entries) {
+    const { number, seconds, dateMs } = entry;
+    if (!(Math.round(seconds) <= now.targetDuration)) faults.push(`rule 1: ${number} lasts ${seconds}`);
+    if (Number.isNaN(dateMs)) faults.push(`rule 14: ${number} has no date`);
+  }
+  now.entries.forEach((entry, i) => {
+    const before = now.entries[i - 1];
+    if (!before || entry.discontinuity) return;
+    const off = entry.dateMs - before.dateMs - before.seconds * 1000;
+    if (Math.abs(off) > 50) faults.push(`rule 14: ${entry.number} is dated ${off.toFixed(0)} ms off`);
+  });
+  return faults;
+}
+
+/** What the change from one version to the next breaks. */
+export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[] {
+  const faults: string[] = [];
+  const newLife = before.endList && !now.endList;
+  if (before.endList && !newLife) faults.push('rule 18: changed after ENDLIST');
+  if (now.version !== before.version) faults.push('rule 13: VERSION changed');
+  if (!newLife && now.targetDuration !== before.targetDuration) faults.push('rule 2: TARGETDURATION changed');
+  const removed = before.entries.filter((entry) => entry.number < now.mediaSequence);
+  if (now.mediaSequence < before.mediaSequence) faults.push('rule 8: MEDIA-SEQUENCE went down');
+  const tags = removed.filter((entry) => entry.discontinuity).length;
+  if (now.discontinuitySequence !== before.discontinuitySequence + tags) {
+    faults.push(
+      `rule 11: DISCONTINUITY-SEQUENCE ${before.discontinuitySequence} + ${tags} → ${now.discontinuitySequence}`,
+    );
+  }
+  if (newLife) {
+    if (now.mediaSequence <= before.entries.at(-1)!.number)
+      faults.push('rule 8: a new life takes old numbers');
+    if (!now.entries[0]?.discontinuity) faults.push('rule 7: a new life begins without discontinuity');
+    return faults;
+  }
+  for (const entry of before.entries) {
+    if (entry.number < now.mediaSequence) continue;
+    const same = now.entries.find((one) => one.number === entry.number);
+    if (JSON.stringify(same) !== JSON.stringify(entry)) faults.push(`rule 4: entry ${entry.number} changed`);
+  }
+  if (before.entries.length > 0 && now.mediaSequence > before.entries.at(-1)!.number + 1) {
+    faults.push('rule 4: entries were removed that no version listed');
+  }
+  if (now.mediaSequence > before.mediaSequence && total(now) < 3 * now.targetDuration) {
+    faults.push(`rule 9: only ${total(now)} s left`);
+  }
+  return faults;
+}

@@ -1,0 +1,89 @@
+import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
+import { leaving } from './life.js';
+import { answer } from './source.js';
+import { writeStateLine } from './state-line.js';
+import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
+import { TICKS_PER_MS } from './ticks.js';
+
+/** Sliding playlists are 8 from birth, for EXT-X-GAP (HLS-RULES 13). */
+const PLAYLIST_VERSION = 8;
+
+const mediaSegment = (entry: Entry) => ({
+  uri: entry.uri,
+  duration90k: entry.end - entry.start,
+  programDateTimeMs: entry.dateMs,
+  discontinuity: entry.discontinuity,
+  gap: entry.gap,
+});
+
+/** Puts the newest version, when there is one that differs and none is in flight. */
+export function putVersion({ state, effects }: Turn, rendition: RenditionState): void {
+  if (!rendition.dirty || rendition.inFlight) return;
+  slideWindow(state, rendition);
+  const durationMs =
+    rendition.entries.reduce((sum, entry) => sum + entry.end - entry.start, 0) / TICKS_PER_MS;
+  rendition.longestPlaylistMs = Math.max(rendition.longestPlaylistMs, durationMs);
+  rendition.left.push(...rendition.previous);
+  rendition.previous = [];
+  rendition.version++;
+  rendition.dirty = false;
+  rendition.inFlight = { version: rendition.version, tail: rendition.tail, endList: rendition.endList };
+  effects.push({
+    type: 'put-playlist',
+    rendition: rendition.name,
+    key: rendition.playlistKey,
+    version: rendition.version,
+    maxAgeSeconds: Math.floor(state.targetDuration! / 2),
+    text: renderMediaPlaylist({
+      version: PLAYLIST_VERSION,
+      targetDuration: state.targetDuration!,
+      mediaSequence: rendition.entries[0]!.number,
+      discontinuitySequence: rendition.discontinuitySequence,
+      independentSegments: rendition.independent,
+      segments: rendition.entries.map(mediaSegment),
+      endList: rendition.endList,
+      comments: [writeStateLine(state, rendition)],
+    }),
+  });
+}
+
+/** Only what a stored version has listed may leave (DESIGN.md, "Each playlist has its own tail"). */
+function slideWindow(state: ChannelState, rendition: RenditionState): void {
+  const { entries } = rendition;
+  const unlisted = entries.findIndex((entry) => entry.number > rendition.storedTail);
+  const wanted = windowStart(entries.map(mediaSegment), {
+    minSegments: state.settings.window,
+    targetDuration: state.targetDuration!,
+  });
+  const removed = entries.splice(0, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
+  rendition.discontinuitySequence += removed.filter((entry) => entry.discontinuity).length;
+  rendition.left.push(...leaving(removed, rendition.longestPlaylistMs));
+}
+
+/** Viewers have it: the entries' final answers go out, and what is due is deleted. */
+export function versionStored(turn: Turn, rendition: RenditionState, version: number, tookMs: number): void {
+  const { at, effects } = turn;
+  const { inFlight } = rendition;
+  if (inFlight?.version !== version) return;
+  delete rendition.inFlight;
+  rendition.storedTail = Math.max(rendition.storedTail, inFlight.tail);
+  rendition.storedEnd = inFlight.endList;
+  rendition.updatedMs = at;
+  rendition.putMs = rendition.putMs === 0 ? tookMs : (3 * rendition.putMs + tookMs) / 4;
+  for (const entry of rendition.entries) {
+    if (entry.number > inFlight.tail || !entry.id) continue;
+    answer(turn, entry.id, { type: 'published' });
+    delete entry.id;
+  }
+  for (const left of rendition.left) left.removedMs ??= at;
+  const due = rendition.left
+    .filter(({ removedMs, keepMs }) => removedMs! + keepMs <= at)
+    .map(({ key }) => key);
+  if (due.length > 0) effects.push({ type: 'delete', keys: due });
+}
+
+export function versionFailed(rendition: RenditionState, version: number): void {
+  if (rendition.inFlight?.version !== version) return;
+  delete rendition.inFlight;
+  rendition.dirty = true;
+}
