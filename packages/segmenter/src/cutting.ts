@@ -1,0 +1,387 @@
+import {
+  Demuxer,
+  MediaError,
+  NO_TIMESTAMP,
+  Packetizer,
+  TICKS_PER_SECOND,
+  timestampDelta,
+  wrapTimestamp,
+  type DemuxerSink,
+  type ElementaryTrack,
+  type Program,
+  type Unit,
+} from '@hls-uplink/mpegts';
+import { errorText, silentLogger, type Clock, type Logger } from '@hls-uplink/runtime';
+import type { DiscontinuityReason } from '@hls-uplink/protocol';
+import type { CutSegment, CutSink, CutTracks } from './cut-segment.js';
+import { Cutter } from './cutter.js';
+import { Disk } from './part-file.js';
+import { Pace } from './pace.js';
+import { SegmentWriter, type WrittenSegment } from './segment-writer.js';
+import { completeTracks, describeTracks } from './track-description.js';
+
+/** Bytes without any packet structure after which the input is refused. */
+const NO_SYNC_BYTES = 1 << 20;
+/** Bytes not yet written from which on `push` asks to wait, and down to which it does. */
+const PENDING_HIGH = 8 << 20;
+const PENDING_LOW = 2 << 20;
+/** Longest wait for the sound after a cut, seconds of stream time. */
+const AUDIO_WAIT_SECONDS = 2;
+
+export interface CuttingOptions {
+  /** Target of the segment duration, seconds: the slots of the cuts. */
+  targetSeconds: number;
+  /** Folder for the part files; must exist. */
+  spool: string;
+  sink: CutSink;
+  clock: Clock;
+  logger?: Logger;
+  /** How long a segment waits for its sound after the cut, seconds of stream time; default min(target, 2). */
+  audioWaitSeconds?: number;
+}
+
+/** What was read and what was wrong with it, since the start. */
+export interface CuttingCounters {
+  bytes: number;
+  packets: number;
+  skippedBytes: number;
+  resyncs: number;
+  transportErrors: number;
+  nullPackets: number;
+  foreignPackets: number;
+  scrambledPackets: number;
+  continuityErrors: number;
+  crcErrors: number;
+  badSections: number;
+  wildTimestamps: number;
+  droppedPackets: number;
+  segments: number;
+  lost: number;
+}
+
+/** A segment while it is open. */
+interface About {
+  startPts: number;
+  endPts: number;
+  wallClockMs: number;
+  discontinuity: DiscontinuityReason | undefined;
+  ended: CutSegment['ended'];
+  independent: boolean;
+  tracks: readonly ElementaryTrack[];
+  /** As far as it was known when the segment began. */
+  described: CutTracks;
+}
+
+/**
+ * The cutting pipeline: bytes → packets → program → cuts → segment files → sink.
+ *
+ * `push` throws a `MediaError` when the input cannot be segmented (`no-sync` after 1 MB without packets,
+ * `unsupported-video`, `unsupported-audio`, `no-media`), also in mid-stream; what was cut before is handed on, and
+ * further pushes throw the same. `finish` throws one when nothing came of the whole input (`empty`, `no-sync`,
+ * `no-tables`, `no-media`, `no-key-picture`).
+ */
+export class Cutting implements DemuxerSink {
+  #bytes = 0;
+  #position: number | undefined;
+  #started = false;
+  #segments = 0;
+  #lost = 0;
+  #refusal: MediaError | undefined;
+  #goneContinuityErrors = 0;
+  #tracks: ElementaryTrack[] = [];
+  #announced = '';
+  #delivered: Promise<void> = Promise.resolve();
+  readonly #sink: CutSink;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #packetizer: Packetizer;
+  readonly #demuxer: Demuxer;
+  readonly #cutter: Cutter;
+  readonly #pace = new Pace();
+  readonly #disk: Disk;
+  readonly #writer: SegmentWriter<About>;
+
+  constructor({
+    targetSeconds,
+    spool,
+    sink,
+    clock,
+    logger = silentLogger,
+    audioWaitSeconds,
+  }: CuttingOptions) {
+    this.#sink = sink;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#demuxer = new Demuxer(this);
+    this.#packetizer = new Packetizer(this.#demuxer);
+    this.#cutter = new Cutter(targetSeconds);
+    this.#disk = new Disk(clock, targetSeconds * 1000);
+    this.#writer = new SegmentWriter<About>({
+      spool,
+      prefix: `cut-${process.pid}-${clock.now().toString(36)}`,
+      disk: this.#disk,
+      waitTicks: Math.round(
+        (audioWaitSeconds ?? Math.min(targetSeconds, AUDIO_WAIT_SECONDS)) * TICKS_PER_SECOND,
+      ),
+      closed: (segment) => this.#deliver(segment),
+    });
+  }
+
+  /**
+   * Takes the next bytes of the input; they may be reused after the call.
+   *
+   * @returns a promise when too much waits for the disk: push on when it resolves
+   * @throws MediaError see above
+   */
+  push(chunk: Uint8Array): void | Promise<void> {
+    if (this.#refusal) throw this.#refusal;
+    this.#bytes += chunk.length;
+    try {
+      this.#packetizer.push(chunk);
+      if (!this.#packetizer.found && this.#packetizer.skippedBytes > NO_SYNC_BYTES)
+        throw new MediaError('no-sync', 'the input is no transport stream: no packets in its first megabyte');
+    } catch (error) {
+      if (error instanceof MediaError) this.#refuse(error);
+      throw error;
+    }
+    if (this.#disk.pendingBytes > PENDING_HIGH) return this.#disk.below(PENDING_LOW);
+  }
+
+  /** The channel's target duration, seconds: no segment will round above it. */
+  setTargetDuration(seconds: number): void {
+    this.#cutter.setTargetDuration(seconds);
+  }
+
+  /** The input went away and may come back: the open segment ends, the next has the discontinuity `start`. */
+  break(reason: string): void {
+    this.#logger.info('input interrupted', { reason });
+    this.#drain();
+    this.#end('break');
+    this.#demuxer.restart();
+    this.#pace.jump();
+    this.#cutter.break('start');
+  }
+
+  /**
+   * Ends the open segment and waits until all are on disk and handed on.
+   *
+   * @throws MediaError when no segment came of the whole input, and `push` has not said why already
+   */
+  async finish(ended: 'leave' = 'leave'): Promise<void> {
+    if (!this.#refusal) {
+      this.#drain();
+      this.#end(ended);
+    }
+    await this.#delivered;
+    if (!this.#started && !this.#refusal) throw this.#diagnosis();
+  }
+
+  /** Resolves when all segments that have ended so far are on disk and handed on. */
+  handedOn(): Promise<void> {
+    return this.#delivered;
+  }
+
+  get counters(): CuttingCounters {
+    const { packets, skippedBytes, resyncs } = this.#packetizer;
+    const { transportErrors, nullPackets, foreignPackets, scrambledPackets, wildTimestamps, tables } =
+      this.#demuxer;
+    return {
+      bytes: this.#bytes,
+      packets,
+      skippedBytes,
+      resyncs,
+      transportErrors,
+      nullPackets,
+      foreignPackets,
+      scrambledPackets,
+      continuityErrors: this.#tracks.reduce((sum, t) => sum + t.continuityErrors, this.#goneContinuityErrors),
+      crcErrors: tables.crcErrors,
+      badSections: tables.badSections,
+      wildTimestamps,
+      droppedPackets: this.#writer.droppedPackets,
+      segments: this.#segments,
+      lost: this.#lost,
+    };
+  }
+
+  /** PTS of the newest picture (audio alone: PES), for the status line. */
+  get position(): number | undefined {
+    return this.#position;
+  }
+
+  // What the demuxer tells.
+
+  /** @internal */
+  program(program: Program): void {
+    const before = this.#tracks;
+    const same =
+      before.length === program.tracks.length &&
+      program.tracks.every((track, index) => track === before[index]);
+    if (before.length > 0 && !same) {
+      const kept = before.some((track) => track === program.reference);
+      this.#logger.info('the tables of the program have changed', { program: program.pmt.programNumber });
+      if (kept) this.#cutter.change();
+      else {
+        this.#end('break');
+        this.#cutter.break('tables');
+        this.#pace.reset();
+      }
+    }
+    for (const track of before)
+      if (!program.tracks.includes(track)) this.#goneContinuityErrors += track.continuityErrors;
+    this.#tracks = program.tracks;
+    this.#writer.program(program);
+  }
+
+  /** @internal */
+  unit(track: ElementaryTrack, unit: Unit): void {
+    if (track !== this.#demuxer.program!.reference) {
+      if (unit.changed) this.#cutter.change();
+      this.#writer.begin(track, unit.pts);
+      return;
+    }
+    const { pts, dts, key, jump, changed } = unit;
+    const decision = this.#cutter.unit(pts, key, jump, changed, this.#pace.frameTicks(track));
+    switch (decision) {
+      case 'cut':
+      case 'forced':
+      case 'change': {
+        const about = this.#writer.about!;
+        about.endPts = pts;
+        about.ended = decision === 'change' ? 'break' : decision;
+        this.#pace.unit(pts, dts, key, true);
+        this.#writer.cut(pts, this.#about(pts, key));
+        break;
+      }
+      case 'break':
+        this.#end('break');
+        this.#pace.jump();
+        break;
+      case 'break-start':
+        this.#end('break');
+        this.#pace.jump();
+        this.#start(pts, dts);
+        break;
+      case 'start':
+        this.#start(pts, dts);
+        break;
+      case 'on':
+        this.#pace.unit(pts, dts, key, false);
+        break;
+      case 'wait':
+        break;
+    }
+    if (pts !== NO_TIMESTAMP) this.#position = pts;
+    this.#writer.picture(track, pts, dts, key);
+  }
+
+  /** @internal */
+  packet(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
+    this.#writer.packet(bytes, at, track);
+  }
+
+  /** @internal */
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  #start(pts: number, dts: number): void {
+    this.#started = true;
+    this.#pace.unit(pts, dts, true, true);
+    this.#writer.start(this.#about(pts, true));
+  }
+
+  #about(pts: number, independent: boolean): About {
+    return {
+      startPts: pts,
+      endPts: pts,
+      wallClockMs: this.#clock.now(),
+      discontinuity: this.#cutter.discontinuity,
+      ended: 'leave',
+      independent,
+      tracks: this.#tracks,
+      described: describeTracks(this.#tracks, this.#pace),
+    };
+  }
+
+  /** What is still on the way through packetizer and demuxer comes out. */
+  #drain(): void {
+    try {
+      this.#packetizer.end();
+      this.#demuxer.end();
+    } catch (error) {
+      if (!(error instanceof MediaError)) throw error;
+      this.#refuse(error);
+    }
+  }
+
+  /** Ends the open segment at the end of its last picture. */
+  #end(ended: 'break' | 'leave'): void {
+    const { about } = this.#writer;
+    const reference = this.#demuxer.program?.reference;
+    if (about && reference) {
+      about.endPts = this.#pace.end(reference);
+      about.ended = ended;
+    }
+    this.#writer.end();
+  }
+
+  #refuse(error: MediaError): void {
+    this.#writer.flush();
+    this.#end('break');
+    this.#refusal = error;
+  }
+
+  #diagnosis(): MediaError {
+    const { program } = this.#demuxer;
+    if (this.#bytes === 0) return new MediaError('empty', 'the input is empty');
+    if (this.#packetizer.packets === 0)
+      return new MediaError('no-sync', 'the input is no transport stream: it has no packets');
+    if (!program)
+      return new MediaError('no-tables', 'the input has packets, but no PAT and PMT that lead to a program');
+    if (program.reference.units === 0)
+      return new MediaError('no-media', 'the program names a track to cut by, but nothing of it arrived');
+    return new MediaError(
+      'no-key-picture',
+      'no picture that a player could start at (IDR, or recovery point with I slices): encode with a keyframe interval',
+    );
+  }
+
+  #deliver(segment: WrittenSegment<About>): void {
+    const { file, about, keyPictures } = segment;
+    const { startPts, wallClockMs, discontinuity, ended, independent } = about;
+    // A segment of one picture of unknown duration would be empty.
+    const endPts = about.endPts === startPts ? wrapTimestamp(startPts + 1) : about.endPts;
+    const tracks = completeTracks(about.described, describeTracks(about.tracks, this.#pace));
+    const finished = file.finish();
+    // It may fail while those before it are still being handed on: whoever awaits it then hears of it.
+    finished.catch(() => undefined);
+    this.#delivered = this.#delivered.then(async () => {
+      const text = JSON.stringify(tracks);
+      if (text !== this.#announced) this.#sink.tracks(tracks);
+      this.#announced = text;
+      const times = { startPts, endPts, wallClockMs, ...(discontinuity && { discontinuity }) };
+      try {
+        const { bytes, crc32 } = await finished;
+        this.#segments++;
+        this.#sink.segment({
+          ...times,
+          partPath: file.path,
+          bytes,
+          crc32,
+          ended,
+          independent,
+          keyPictures,
+        });
+      } catch (error) {
+        this.#lost++;
+        const reason = errorText(error);
+        this.#logger.error('segment lost', {
+          reason,
+          seconds: timestampDelta(startPts, endPts) / TICKS_PER_SECOND,
+        });
+        this.#sink.lost({ ...times, reason });
+      }
+    });
+  }
+}

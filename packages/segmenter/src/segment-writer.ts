@@ -1,0 +1,314 @@
+import { join } from 'node:path';
+import {
+  NO_TIMESTAMP,
+  PACKET_SIZE,
+  PAT_PID,
+  sectionPackets,
+  timestampDelta,
+  writePat,
+  writePmt,
+  type ElementaryTrack,
+  type Program,
+} from '@hls-uplink/mpegts';
+import type { KeyPicture } from '@hls-uplink/protocol';
+import { Lane } from './lane.js';
+import { PartFile, type Disk } from './part-file.js';
+
+/** Sound further than that from the cut is on another clock and goes by arrival. */
+const SAME_CLOCK_TICKS = 10 * 90_000;
+/** Frame times are rounded, in the stream and here: sound has reached the cut for sure only this far behind it. */
+const ROUNDING_TICKS = 2;
+/** Sound ahead of the picture is put aside up to here. */
+const LARGEST_ASIDE_BYTES = 1 << 20;
+
+/** A segment whose packets have all been handed to its file. */
+export interface WrittenSegment<T> {
+  file: PartFile;
+  about: T;
+  keyPictures: KeyPicture[];
+}
+
+interface OpenSegment<T> extends WrittenSegment<T> {
+  number: number;
+}
+
+export interface SegmentWriterOptions<T> {
+  spool: string;
+  /** First part of the names of the part files; no two processes' may be alike. */
+  prefix: string;
+  disk: Disk;
+  /** How long a segment waits for its sound after the cut, ticks of stream time. */
+  waitTicks: number;
+  /** Gets the segments in order, each as soon as nothing more goes into it. */
+  closed(segment: WrittenSegment<T>): void;
+}
+
+/**
+ * Puts the packets of one program into segment files, each starting with PAT and PMT (RFC 8216 §3.2). Packets are
+ * copied as they are, in contiguous runs, those of one PID keep their order, and a PES goes whole into one file.
+ *
+ * The picture goes by decode order: `cut` sends it to the next file. Sound goes by time: a PES whose PTS lies before the
+ * cut goes to the old file, else to the new one, whichever arrives first. So the old file stays open after a cut until
+ * each sound track has reached it, and sound that runs ahead of the picture is put aside until the picture has come as
+ * far. All else goes by arrival.
+ */
+export class SegmentWriter<T> {
+  /** Packets that belonged to no segment: before the first key picture, after a break, of a PES that never ended. */
+  droppedPackets = 0;
+  #program: Program | undefined;
+  #lanes: Lane[] = [];
+  #current: OpenSegment<T> | undefined;
+  /** Cut, but something is still to come into it. */
+  #old: OpenSegment<T> | undefined;
+  #cutPts = NO_TIMESTAMP;
+  /** Largest PTS of the pictures so far: a later cut lies behind it, and with it all sound up to there before the cut. */
+  #reach = NO_TIMESTAMP;
+  #segments = 0;
+  #patContinuity = 0;
+  #pmtContinuity = 0;
+  // The run: packets side by side that go to the same file.
+  #runFile: PartFile | undefined;
+  #runBytes = new Uint8Array(0);
+  #runFrom = 0;
+  #runTo = 0;
+  // The key picture whose end has not been seen.
+  #keyLane: Lane | undefined;
+  #key: KeyPicture | undefined;
+
+  constructor(private readonly options: SegmentWriterOptions<T>) {}
+
+  /** What was said about the open segment when it began. */
+  get about(): T | undefined {
+    return this.#current?.about;
+  }
+
+  /** The tracks from now on. Files begun later carry its tables, and only they get its new tracks. */
+  program(program: Program): void {
+    this.flush();
+    const before = this.#lanes;
+    this.#lanes = program.tracks.map(
+      (track) => before.find((lane) => lane.track === track) ?? new Lane(track, this.#segments + 1),
+    );
+    this.#program = program;
+    for (const lane of before) if (!this.#lanes.includes(lane)) this.#placeAside(lane, 'end');
+  }
+
+  /** Starts a file. Its reference PES is announced by `picture`, the other tracks come in with their next PES. */
+  start(about: T): void {
+    this.flush();
+    for (const lane of this.#lanes) lane.settle();
+    this.#current = this.#create(about);
+  }
+
+  /** Ends the open segment at `pts` of the reference track and starts the next; then comes `picture`. */
+  cut(pts: number, about: T): void {
+    this.flush();
+    if (this.#old) this.#close();
+    this.#endKey();
+    this.#old = this.#current;
+    this.#current = this.#create(about);
+    this.#cutPts = pts;
+    const others = this.#lanes.filter(({ track }) => track !== this.#program!.reference);
+    for (const lane of others) {
+      if (lane.track.kind === 'audio' && (lane.continuous || lane.aside)) lane.expected = 'cut';
+      else if (lane.file && lane.track.missingBytes > 0) lane.expected = 'end';
+    }
+    for (const lane of others) {
+      this.#placeAside(lane, 'cut');
+      // What is still aside lies behind the cut.
+      if (lane.aside || (lane.expected !== 'nothing' && this.#isThere(lane))) lane.expected = 'nothing';
+    }
+    this.#closeWhenComplete();
+  }
+
+  /** Ends the open segment here; packets are dropped until the next `start`. */
+  end(): void {
+    this.flush();
+    for (const lane of this.#lanes) this.#placeAside(lane, 'end');
+    this.#endKey();
+    if (this.#old) this.#close();
+    if (this.#current) this.options.closed(this.#current);
+    this.#current = undefined;
+    this.#reach = NO_TIMESTAMP;
+    for (const lane of this.#lanes) lane.settle();
+  }
+
+  /**
+   * A PES of the reference track begins.
+   *
+   * @param clock its decoding time, by which the wait for the sound is measured
+   */
+  picture(track: ElementaryTrack, pts: number, clock: number, key: boolean): void {
+    const lane = this.#lanes[track.index]!;
+    const first = lane.file !== this.#current?.file;
+    this.#endKey();
+    lane.file = this.#current?.file;
+    if (!this.#current || pts === NO_TIMESTAMP) return;
+    if (this.#old && timestampDelta(this.#cutPts, clock) > this.options.waitTicks) this.#giveUp();
+    if (this.#reach === NO_TIMESTAMP || timestampDelta(this.#reach, pts) > 0) {
+      this.#reach = pts;
+      // A file begins with its picture, so what is due then comes with the next.
+      if (!first) for (const other of this.#lanes) this.#placeAside(other, 'reach');
+    }
+    if (key && track.kind === 'video') {
+      this.#keyLane = lane;
+      this.#key = { offset: this.#offset(this.#current.file), bytes: 0, pts };
+    }
+  }
+
+  /** A PES or section of another track begins. */
+  begin(track: ElementaryTrack, pts: number): void {
+    const lane = this.#lanes[track.index];
+    if (!lane) return;
+    if (!this.#current) lane.file = undefined;
+    else if (track.kind !== 'audio') {
+      lane.file = this.#fileOf(lane, this.#current);
+      this.#arrived(lane);
+    } else {
+      lane.continuous = true;
+      if (lane.expected === 'cut' && pts !== NO_TIMESTAMP && !this.#isBeforeCut(pts)) this.#arrived(lane);
+      if (lane.aside || this.#leads(pts)) lane.putAside(pts);
+      else this.#place(lane, pts);
+    }
+  }
+
+  packet(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
+    const lane = this.#lanes[track.index];
+    if (lane === undefined) {
+      // A PCR on a PID of its own.
+      if (this.#current) this.#append(this.#current.file, bytes, at);
+      else this.droppedPackets++;
+      return;
+    }
+    if (lane.aside) {
+      lane.aside.add(bytes, at);
+      if (lane.aside.bytes > LARGEST_ASIDE_BYTES) this.#placeAside(lane, 'end');
+    } else if (lane.file) {
+      this.#append(lane.file, bytes, at);
+      if (lane === this.#keyLane) this.#key!.bytes = this.#offset(lane.file) - this.#key!.offset;
+    } else this.droppedPackets++;
+    if (lane.expected !== 'nothing' && this.#isThere(lane)) this.#arrived(lane);
+  }
+
+  /** Copies the open run: its bytes are about to be reused. */
+  flush(): void {
+    this.#runFile?.append(this.#runBytes, this.#runFrom, this.#runTo);
+    this.#runFile = undefined;
+  }
+
+  #append(file: PartFile, bytes: Uint8Array, at: number): void {
+    if (file !== this.#runFile || bytes !== this.#runBytes || at !== this.#runTo) {
+      this.flush();
+      this.#runFile = file;
+      this.#runBytes = bytes as Uint8Array<ArrayBuffer>;
+      this.#runFrom = at;
+    }
+    this.#runTo = at + PACKET_SIZE;
+  }
+
+  #offset(file: PartFile): number {
+    return file.bytes + (file === this.#runFile ? this.#runTo - this.#runFrom : 0);
+  }
+
+  #create(about: T): OpenSegment<T> {
+    const { spool, prefix, disk } = this.options;
+    const { transportStreamId, pmtPid, pmt } = this.#program!;
+    const number = ++this.#segments;
+    const file = new PartFile(join(spool, `${prefix}-${number}.part`), disk);
+    const programs = [{ programNumber: pmt.programNumber, pmtPid }];
+    const pat = writePat({ transportStreamId, version: pmt.version, programs });
+    const patPackets = sectionPackets(pat, PAT_PID, this.#patContinuity);
+    const pmtPackets = sectionPackets(writePmt(pmt), pmtPid, this.#pmtContinuity);
+    this.#patContinuity = (this.#patContinuity + patPackets.length / PACKET_SIZE) & 0x0f;
+    this.#pmtContinuity = (this.#pmtContinuity + pmtPackets.length / PACKET_SIZE) & 0x0f;
+    file.append(patPackets, 0, patPackets.length);
+    file.append(pmtPackets, 0, pmtPackets.length);
+    return { file, about, keyPictures: [], number };
+  }
+
+  #endKey(): void {
+    if (this.#key && this.#key.bytes > 0) this.#current?.keyPictures.push(this.#key);
+    this.#key = undefined;
+    this.#keyLane = undefined;
+  }
+
+  /** Whether sound of `pts` may turn out to lie behind a cut that is still to come. */
+  #leads(pts: number): boolean {
+    if (pts === NO_TIMESTAMP || this.#reach === NO_TIMESTAMP) return false;
+    const lead = timestampDelta(this.#reach, pts);
+    // Sound that leads by more than a cut waits for sound goes by arrival.
+    return this.#program!.reference.kind === 'video' && lead > 0 && lead <= this.options.waitTicks;
+  }
+
+  #isBeforeCut(pts: number): boolean {
+    const delta = timestampDelta(this.#cutPts, pts);
+    return delta < 0 && delta > -SAME_CLOCK_TICKS;
+  }
+
+  /** Chooses the file of a PES of sound. */
+  #place(lane: Lane, pts: number): void {
+    // One without PTS follows the one before.
+    if (pts === NO_TIMESTAMP && lane.file) return;
+    const before = this.#old && lane.expected === 'cut' && this.#isBeforeCut(pts);
+    lane.file = this.#fileOf(lane, before ? this.#old : this.#current);
+  }
+
+  /** `undefined` where the tables at the start of the file don't name the track. */
+  #fileOf(lane: Lane, segment: OpenSegment<T> | undefined): PartFile | undefined {
+    return segment && segment.number >= lane.firstSegment ? segment.file : undefined;
+  }
+
+  /** Places what was put aside: what lies before the cut, what the picture has reached, or all of it. */
+  #placeAside(lane: Lane, upTo: 'cut' | 'reach' | 'end'): void {
+    const { aside } = lane;
+    if (!aside) return;
+    const due = (pts: number): boolean => {
+      if (upTo === 'end') return true;
+      return upTo === 'cut' ? this.#isBeforeCut(pts) : !this.#leads(pts);
+    };
+    this.flush();
+    while (!aside.empty && due(aside.firstPts)) {
+      this.#place(lane, aside.firstPts);
+      this.droppedPackets += aside.takeFirst(lane.file);
+    }
+    if (aside.empty) lane.clearAside();
+  }
+
+  /** Whether what is expected of the lane has come with its last packet. */
+  #isThere({ expected, track }: Lane): boolean {
+    if (track.missingBytes !== 0) return false;
+    if (expected === 'end') return true;
+    if (track.pts === NO_TIMESTAMP || !track.counter || track.counter.ticks === 0) return false;
+    return timestampDelta(this.#cutPts, track.pts) + track.counter.ticks >= ROUNDING_TICKS;
+  }
+
+  #arrived(lane: Lane): void {
+    if (lane.expected === 'nothing') return;
+    lane.expected = 'nothing';
+    this.#closeWhenComplete();
+  }
+
+  /** The old segment has waited long enough. */
+  #giveUp(): void {
+    for (const lane of this.#lanes) if (lane.expected === 'cut') lane.continuous = false;
+    this.flush();
+    this.#close();
+  }
+
+  #closeWhenComplete(): void {
+    if (!this.#old || this.#lanes.some(({ expected }) => expected !== 'nothing')) return;
+    this.flush();
+    this.#close();
+  }
+
+  #close(): void {
+    const old = this.#old!;
+    this.#old = undefined;
+    for (const lane of this.#lanes) {
+      lane.expected = 'nothing';
+      // The rest of a PES that did not end in time has no file to go to.
+      if (lane.file === old.file) lane.file = undefined;
+    }
+    this.options.closed(old);
+  }
+}
