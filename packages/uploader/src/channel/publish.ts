@@ -2,10 +2,11 @@ import { checkLength, leaveAlignment, segmentName, upload } from './announce.js'
 import { answer, hasLeft } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
-import { breaksBefore, dateOf, epochOf, fixNumbers, slotById } from './timeline.js';
+import { breaksBefore, CHANNEL_HOLE_90K, dateOf, epochOf, fixNumbers, slotById } from './timeline.js';
 
 /** When a slot that a sibling has published and this rendition has not is lost, milliseconds (DESIGN.md, "Lost"). */
 export function lostAt(state: ChannelState, rendition: RenditionState): number {
+  if (state.failing) return Infinity;
   return rendition.updatedMs + 1500 * (state.targetDuration ?? 0) - rendition.putMs;
 }
 
@@ -139,12 +140,10 @@ function listStored(turn: Turn, rendition: RenditionState, slot: Slot, item: Ite
   const { state } = turn;
   const previous = rendition.tail >= state.firstNumber ? rendition.entries.at(-1) : undefined;
   const hole =
-    previous !== undefined &&
-    previous.epoch === item.epoch &&
-    !previous.gap &&
-    Math.abs(item.start - previous.end) > rendition.frame;
+    previous?.epoch === item.epoch && Math.abs(item.start - previous.end) > tolerance(rendition, previous);
   if (slot.number === undefined) slot.discontinuity ||= hole || item.changed;
   fixNumbers(state, slot);
+  if (previous === undefined) joinSequence(rendition, slot);
   if (!slot.discontinuity && previous !== undefined && (hole || item.changed)) {
     item.state = 'lost';
     item.answered = true;
@@ -154,6 +153,18 @@ function listStored(turn: Turn, rendition: RenditionState, slot: Slot, item: Ite
   }
   append(turn, rendition, item, { number: slot.number!, discontinuity: slot.discontinuity });
   return true;
+}
+
+/** A rendition that begins among others has the discontinuity sequence that they have there (HLS-RULES 20). */
+function joinSequence(rendition: RenditionState, { discontinuity, discontinuitySequence }: Slot): void {
+  const before = discontinuitySequence! - (discontinuity ? 1 : 0);
+  rendition.discontinuitySequence = Math.max(rendition.discontinuitySequence, before);
+}
+
+/** How far apart an entry's end and the next start may be. A gap ends as its siblings' pictures do, sound where its own frames do. */
+function tolerance(rendition: RenditionState, { gap }: Entry): number {
+  const video = rendition.tracks.some((track) => track.kind === 'video');
+  return gap && !video ? CHANNEL_HOLE_90K : rendition.frame;
 }
 
 /** Nothing of this rendition is there for the slot: is it lost? */
@@ -213,7 +224,7 @@ function listGap(turn: Turn, rendition: RenditionState, slot: Slot): void {
   fixNumbers(turn.state, slot);
   const item = rendition.queue.find((one) => one.slot === slot.id);
   const previous = rendition.entries.at(-1);
-  const near = previous?.epoch === slot.epoch && Math.abs(slot.start - previous.end) < TICKS_PER_SECOND / 2;
+  const near = previous?.epoch === slot.epoch && Math.abs(slot.start - previous.end) <= CHANNEL_HOLE_90K;
   const start = near && !slot.discontinuity ? previous.end : slot.start;
   appendGap(
     turn,

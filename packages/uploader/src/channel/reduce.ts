@@ -26,12 +26,14 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     lifeStartMs: 0,
     firstNumber: 0,
     nextNumber: 0,
+    discontinuitySequence: 0,
     breakNext: false,
     epochs: [],
     slots: [],
     nextSlotId: 0,
     renditions: {},
     sources: {},
+    failing: false,
     endRequested: false,
     held: [],
     multivariant: { version: 0, storedText: '' },
@@ -58,7 +60,7 @@ export function reduce(state: ChannelState, event: ChannelEvent): Reduction {
 }
 
 function take(turn: Turn, event: ChannelEvent): void {
-  const { state, at } = turn;
+  const { state } = turn;
   switch (event.type) {
     case 'opened':
       return reopen(turn, event.playlists);
@@ -82,10 +84,12 @@ function take(turn: Turn, event: ChannelEvent): void {
     }
     case 'playlist-stored': {
       const rendition = state.renditions[event.rendition];
+      recover(turn);
       return rendition && versionStored(turn, rendition, event.version, event.tookMs);
     }
     case 'playlist-failed': {
       const rendition = state.renditions[event.rendition];
+      state.failing = true;
       return rendition && versionFailed(rendition, event.version);
     }
     case 'multivariant-stored':
@@ -98,13 +102,19 @@ function take(turn: Turn, event: ChannelEvent): void {
       }
       return;
     case 'store-recovered':
-      for (const rendition of Object.values(state.renditions)) rendition.updatedMs = at;
-      return;
+      return recover(turn);
     case 'end-requested':
       if (state.phase === 'live') state.endRequested = true;
       return;
     case 'tick':
   }
+}
+
+/** The store takes playlists again: what may be lost is counted anew. */
+function recover({ state, at }: Turn): void {
+  if (!state.failing) return;
+  state.failing = false;
+  for (const rendition of Object.values(state.renditions)) rendition.updatedMs = at;
 }
 
 /** Whatever follows from the state as it is now. */
@@ -136,7 +146,8 @@ export function deadline(state: ChannelState): number | undefined {
   const waits =
     state.phase === 'live' ? Object.values(state.renditions).map((one) => waitsUntil(state, one)) : [];
   const due = [startAt(state), endAt(state), ...waits].filter((at) => at !== undefined && at > state.at);
-  return due.length === 0 ? undefined : Math.min(...(due as number[]));
+  const first = Math.min(...(due as number[]));
+  return Number.isFinite(first) ? first : undefined;
 }
 
 /** Every object key that a playlist, the state line or a waiting segment names; the sweep of orphans spares them. */

@@ -58,6 +58,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
   for (const [id, t0, date0Ms] of line.clocks) {
     if (!state.epochs.some((epoch) => epoch.id === id)) state.epochs.push({ id, clock: { t0, date0Ms } });
   }
+  let { discontinuitySequence } = playlist;
   rendition.entries = playlist.segments.map((segment, i) => {
     const [epoch, start] = line.starts[i] ?? [0, 0];
     const number = playlist.mediaSequence + i;
@@ -74,6 +75,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
       dateMs,
       discontinuity: segment.discontinuity,
     };
+    if (segment.discontinuity) discontinuitySequence++;
     let slot = rendition.alone ? undefined : state.slots.find((one) => one.number === number);
     if (!slot && !rendition.alone) {
       slot = {
@@ -84,6 +86,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
         end,
         number,
         discontinuity: segment.discontinuity,
+        discontinuitySequence,
       };
       state.slots.push(slot);
     }
@@ -108,6 +111,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
   if (stated) rendition.stated = { bandwidth: stated[0], average: stated[1] };
   if (declared !== undefined) rendition.declaredBandwidth = declared;
   state.nextNumber = Math.max(state.nextNumber, rendition.tail + 1);
+  state.discontinuitySequence = Math.max(state.discontinuitySequence, discontinuitySequence);
 }
 
 /** A playlist of an earlier life or of another tool: its numbers count on, its entries leave with the first version. */
@@ -124,6 +128,7 @@ function adopt(
   rendition.storedTail = tail;
   const tags = playlist.segments.filter((segment) => segment.discontinuity).length;
   rendition.discontinuitySequence = playlist.discontinuitySequence + tags;
+  state.discontinuitySequence = Math.max(state.discontinuitySequence, rendition.discontinuitySequence);
   if (line) {
     rendition.previous = playlist.segments
       .filter((segment) => !segment.gap)

@@ -39,6 +39,8 @@ export interface Slot {
   number?: number;
   /** EXT-X-DISCONTINUITY; never changes once the slot has its number. */
   discontinuity: boolean;
+  /** Discontinuity sequence number (RFC 8216 §6.2.2), given with the number. */
+  discontinuitySequence?: number;
 }
 
 /** An accepted announcement that no playlist lists yet. */
@@ -186,6 +188,8 @@ export interface ChannelState {
   firstNumber: number;
   /** The number the next slot gets. */
   nextNumber: number;
+  /** Discontinuity sequence number of the newest slot that has one. */
+  discontinuitySequence: number;
   /** The next slot to get a number starts anew: a new life, or a playlist adopted without its clock. */
   breakNext: boolean;
   epochs: Epoch[];
@@ -195,6 +199,8 @@ export interface ChannelState {
   sources: Record<string, SourceState>;
   /** When the first segment of the life was accepted. */
   startedMs?: number;
+  /** The store refuses playlists; deadlines rest. */
+  failing: boolean;
   endRequested: boolean;
   /** Events of the next life, held until this one's ENDLIST is stored. */
   held: Extract<ChannelEvent, { type: 'accepted' | 'refused' }>[];

@@ -3,7 +3,7 @@ import type { ChannelClock, ChannelState, Epoch, RenditionState, Slot, SourceSta
 import { placeOf, rawDuration, TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 
 /** Slots further apart than this have a hole between them that no rendition covers. */
-const CHANNEL_HOLE_90K = TICKS_PER_SECOND / 2;
+export const CHANNEL_HOLE_90K = TICKS_PER_SECOND / 2;
 /** Slots behind every rendition's tail that are kept for late announcements. */
 const KEPT_SLOTS = 32;
 /** Epochs that are remembered, so that what comes late from one is not taken for a new clock. */
@@ -164,6 +164,8 @@ export function fixNumbers(state: ChannelState, upTo: Slot): void {
     slot.number = state.nextNumber++;
     slot.discontinuity ||= state.breakNext || (i > 0 && breaksBefore(state, slot));
     state.breakNext = false;
+    if (slot.discontinuity) state.discontinuitySequence++;
+    slot.discontinuitySequence = state.discontinuitySequence;
   }
 }
 

@@ -66,6 +66,11 @@ export function faultsOf(now: SeenPlaylist): string[] {
   return faults;
 }
 
+/** The discontinuity sequence number of an entry (RFC 8216 §6.2.2). */
+function sequenceOf({ discontinuitySequence, entries }: SeenPlaylist, index: number): number {
+  return discontinuitySequence + entries.slice(0, index + 1).filter((entry) => entry.discontinuity).length;
+}
+
 /** What the change from one version to the next breaks. */
 export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[] {
   const faults: string[] = [];
@@ -76,7 +81,7 @@ export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[]
   const removed = before.entries.filter((entry) => entry.number < now.mediaSequence);
   if (now.mediaSequence < before.mediaSequence) faults.push('rule 8: MEDIA-SEQUENCE went down');
   const tags = removed.filter((entry) => entry.discontinuity).length;
-  if (now.discontinuitySequence !== before.discontinuitySequence + tags) {
+  if (!newLife && now.discontinuitySequence !== before.discontinuitySequence + tags) {
     faults.push(
       `rule 11: DISCONTINUITY-SEQUENCE ${before.discontinuitySequence} + ${tags} → ${now.discontinuitySequence}`,
     );
@@ -84,7 +89,9 @@ export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[]
   if (newLife) {
     if (now.mediaSequence <= before.entries.at(-1)!.number)
       faults.push('rule 8: a new life takes old numbers');
-    if (!now.entries[0]?.discontinuity) faults.push('rule 7: a new life begins without discontinuity');
+    if (sequenceOf(now, 0) <= sequenceOf(before, before.entries.length - 1)) {
+      faults.push('rule 7: a new life begins without discontinuity');
+    }
     return faults;
   }
   for (const entry of before.entries) {
@@ -99,4 +106,21 @@ export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[]
     faults.push(`rule 9: only ${total(now)} s left`);
   }
   return faults;
+}
+
+/** What two renditions of one channel must have in common where both list the same number (HLS-RULES 20). */
+export function faultsAcross(a: SeenPlaylist, b: SeenPlaylist): string[] {
+  return a.entries.flatMap((entry, i) => {
+    const j = b.entries.findIndex((one) => one.number === entry.number);
+    const other = b.entries[j];
+    if (!other) return [];
+    const faults: string[] = [];
+    if (sequenceOf(a, i) !== sequenceOf(b, j))
+      faults.push(`rule 20: discontinuity sequence of ${entry.number}`);
+    if (entry.discontinuity !== other.discontinuity) faults.push(`rule 20: discontinuity of ${entry.number}`);
+    const end = (one: SeenEntry): number => one.dateMs + one.seconds * 1000;
+    const same = Math.abs(entry.dateMs - other.dateMs) < 50 || Math.abs(end(entry) - end(other)) < 50;
+    if (!same) faults.push(`rule 20: ${entry.number} is dated ${entry.dateMs - other.dateMs} ms apart`);
+    return faults;
+  });
 }

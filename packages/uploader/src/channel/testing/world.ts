@@ -2,7 +2,7 @@ import type { Announcement, FinalAnswer, Tracks } from '@hls-uplink/protocol';
 import type { ChannelEvent, Effect, SourceFacts } from '../event.js';
 import { deadline, openChannel, reduce, sessionProgress } from '../reduce.js';
 import type { ChannelState } from '../state.js';
-import { faultsBetween, faultsOf, see, type SeenPlaylist } from './viewer.js';
+import { faultsAcross, faultsBetween, faultsOf, see, type SeenEntry, type SeenPlaylist } from './viewer.js';
 
 const WRAP = 2 ** 33;
 const GOP_90K = 180_000;
@@ -63,6 +63,8 @@ export class World {
   private storeUp = true;
   private encoder: { baseMs: number; basePts: number; pictures: number } | undefined;
   private tickAt: number | undefined;
+  /** When a gap was first in a playlist to be put. */
+  private readonly decided = new Map<string, number>();
   private readonly accepted = new Map<
     string,
     { rendition: string; wallMs: number; whole: boolean; at: number }
@@ -346,6 +348,10 @@ export class World {
           return { type: 'segment-stored', at: this.now, id: effect.id };
         });
       case 'put-playlist':
+        for (const { gap, number } of see(effect.text).entries) {
+          const id = `${effect.key} ${number}`;
+          if (gap && !this.decided.has(id)) this.decided.set(id, this.now);
+        }
         return this.putText(took, effect.key, effect.text, (stored) =>
           stored
             ? {
@@ -427,24 +433,29 @@ export class World {
       if (known.has(entry.number)) continue;
       if (entry.gap) {
         this.seen.gaps++;
-        faults.push(...this.needless(key, entry.dateMs, entry.seconds));
+        faults.push(...this.needless(key, entry));
       }
       if (entry.discontinuity) this.seen.discontinuities++;
+    }
+    for (const other of this.options.renditions) {
+      const text = this.objects.get(`live/${other}.m3u8`);
+      if (text !== undefined) faults.push(...faultsAcross(now, see(text)));
     }
     if (before?.endList && !now.endList) this.seen.lives++;
     versions.push(now);
     this.faults.push(...faults.map((fault) => `${key} at ${this.now - 1_700_000_000_000}: ${fault}`));
   }
 
-  /** A gap for what had been accepted in time is a defect (DESIGN.md, rule 6). */
-  private needless(key: string, dateMs: number, seconds: number): string[] {
+  /** A gap for what had been accepted before it was decided is a defect (DESIGN.md, rule 6). */
+  private needless(key: string, { number, dateMs, seconds }: SeenEntry): string[] {
     const rendition = key.slice('live/'.length, -'.m3u8'.length);
     const had = [...this.accepted.values()].find(
       (one) => one.rendition === rendition && one.whole && Math.abs(one.wallMs - dateMs) < 500,
     );
-    if (!had || this.now - had.at < 500) return [];
+    const decidedAt = this.decided.get(`${key} ${number}`) ?? this.now;
+    if (!had || decidedAt <= had.at) return [];
     return [
-      `rule 6 of DESIGN.md: a gap of ${seconds} s stands for a segment accepted ${this.now - had.at} ms before`,
+      `rule 6 of DESIGN.md: a gap of ${seconds} s stands for a segment accepted ${decidedAt - had.at} ms before`,
     ];
   }
 
