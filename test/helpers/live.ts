@@ -1,0 +1,157 @@
+/** A live channel of real processes: encoder → segmenters → uploader → store, each of which a test may kill and start again. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Encoder, LADDER, type Rendition } from './encoder.js';
+import { freePort, start, until, type Exit, type StartedProcess } from './processes.js';
+
+const bin = (name: string): string => fileURLToPath(new URL(`../../packages/${name}`, import.meta.url));
+export const SEGMENTER = bin('segmenter/bin/hls-segmenter.js');
+export const UPLOADER = bin('uploader/bin/hls-uploader.js');
+
+export interface LiveOptions {
+  renditions?: readonly Rendition[];
+  /** Segment duration and GOP, seconds. */
+  target?: number;
+  gop?: number;
+  /** Default: a directory, served by the uploader itself. */
+  store?: { url: string; publicBase: string; env: Record<string, string> };
+  uploaderArguments?: string[];
+  /** Whether the end of the input ends the stream. */
+  endOnEof?: boolean;
+  /** The spools lie outside the uploader's spool roots, as on another machine. */
+  remoteSpools?: boolean;
+  /** Where the segmenters announce, when not at the uploader itself. */
+  announceTo?: () => number;
+}
+
+export class Live {
+  readonly renditions: readonly Rendition[];
+  readonly segmenters = new Map<string, StartedProcess>();
+  uploader: StartedProcess | undefined;
+  private encoder: Encoder | undefined;
+
+  private constructor(
+    readonly folder: string,
+    readonly port: number,
+    readonly httpPort: number,
+    private readonly options: LiveOptions,
+  ) {
+    this.renditions = options.renditions ?? LADDER;
+  }
+
+  static async open(options: LiveOptions = {}): Promise<Live> {
+    const folder = await mkdtemp(join(tmpdir(), 'hls-live-'));
+    await mkdir(join(folder, 'spool'));
+    return new Live(folder, await freePort(), await freePort(), options);
+  }
+
+  get names(): string[] {
+    return this.renditions.map(({ name }) => name);
+  }
+
+  /** Of the multivariant playlist. */
+  get url(): string {
+    const base = this.options.store?.publicBase ?? `http://127.0.0.1:${this.httpPort}/live`;
+    return `${base}/live/index.m3u8`;
+  }
+
+  /** Everything, in the order a machine would. */
+  async startAll(): Promise<void> {
+    await this.startUploader();
+    for (const name of this.names) await this.startSegmenter(name);
+    this.startEncoder();
+  }
+
+  async startUploader(journal = 'journal'): Promise<void> {
+    const { store, remoteSpools } = this.options;
+    this.uploader = await start(
+      process.execPath,
+      [
+        UPLOADER,
+        ...['--listen', `127.0.0.1:${this.port}`, '--http', `127.0.0.1:${this.httpPort}`],
+        ...['--store', store?.url ?? `file://${this.folder}/www`],
+        ...['--journal', join(this.folder, journal)],
+        ...['--spool-root', join(this.folder, remoteSpools ? 'nothing-here' : 'spool')],
+        ...(this.options.uploaderArguments ?? []),
+      ],
+      { name: 'uploader', env: { ...store?.env } },
+    );
+    await this.uploader.waitForLine(/"message":"ready"/, 20_000);
+  }
+
+  async startSegmenter(name: string): Promise<StartedProcess> {
+    const { target = 4, endOnEof, announceTo } = this.options;
+    const segmenter = await start(
+      process.execPath,
+      [
+        SEGMENTER,
+        ...['--uploader', `127.0.0.1:${announceTo?.() ?? this.port}`, '--spool', join(this.folder, 'spool')],
+        ...['--channel', 'live', '--rendition', name, '--renditions', this.names.join(',')],
+        ...['--segment-duration', String(target)],
+        ...(endOnEof ? ['--end-on-eof'] : []),
+        '-',
+      ],
+      { name: `segmenter ${name}`, stdin: 'pipe' },
+    );
+    this.segmenters.set(name, segmenter);
+    return segmenter;
+  }
+
+  /** What a rendition's segmenter does not take, because none runs, is lost, as with a pipe to nowhere. */
+  startEncoder(): void {
+    const encoder = new Encoder({ renditions: this.renditions, gopSeconds: this.options.gop ?? 2 });
+    this.encoder = encoder;
+    for (const [i, name] of this.names.entries()) {
+      encoder.output(i).on('data', (chunk: Buffer) => {
+        const segmenter = this.segmenters.get(name);
+        if (segmenter?.running && segmenter.stdin?.writable) segmenter.stdin.write(chunk);
+      });
+    }
+  }
+
+  /** The encoder crashes, and with it the segmenters' input ends. */
+  async killEncoder(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.encoder?.kill(signal);
+    await this.encoder?.exited;
+    this.encoder = undefined;
+    for (const segmenter of this.segmenters.values()) segmenter.stdin?.end();
+  }
+
+  /** The input ends and the segmenters go by themselves. */
+  async endInput(): Promise<Exit[]> {
+    await this.killEncoder('SIGTERM');
+    return Promise.all([...this.segmenters.values()].map((one) => one.exited));
+  }
+
+  async killSegmenter(name: string): Promise<void> {
+    const segmenter = this.segmenters.get(name)!;
+    segmenter.kill('SIGKILL');
+    await segmenter.exited;
+  }
+
+  async killUploader(): Promise<void> {
+    this.uploader!.kill('SIGKILL');
+    await this.uploader!.exited;
+  }
+
+  /** Resolves when the multivariant playlist can be fetched. */
+  async published(timeoutMs = 60_000): Promise<void> {
+    const there = async (): Promise<boolean> => {
+      try {
+        return (await fetch(this.url)).ok;
+      } catch {
+        return false;
+      }
+    };
+    await until(there, { timeoutMs, intervalMs: 100, what: `${this.url} is published` });
+  }
+
+  async close(): Promise<void> {
+    this.encoder?.kill();
+    for (const segmenter of this.segmenters.values()) segmenter.kill('SIGKILL');
+    await this.uploader?.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,118 @@
+import { describe, expect, test } from '@jest/globals';
+import { expectPlayedInRealTime } from './expectations.js';
+import type { Notes, Sample } from './page.js';
+import { summarize, type ForcedSwitch } from './play-report.js';
+
+/** Ten seconds at 25 frames a second on two levels; `currentTime` as the test says. */
+function notes(currentTime: (seconds: number) => number, change: Partial<Sample> = {}): Notes {
+  const samples = Array.from({ length: 51 }, (_, i) => {
+    const time = currentTime(i / 5);
+    const [level, decodedFrames] = [i < 25 ? 0 : 1, 3 + Math.round((time - currentTime(0)) * 25)];
+    const rest = { droppedFrames: 0, bufferedAhead: 4, ended: false };
+    return { at: 1_000 + i * 200, currentTime: time, decodedFrames, level, ...rest, ...change };
+  });
+  const level = { height: 180, bitrate: 1, frameRate: 25, codecs: '' };
+  return {
+    supported: true,
+    samples,
+    errors: [],
+    fatalErrors: [],
+    levels: [level, level],
+    switches: [],
+    holes: [],
+  };
+}
+
+const stallAt = (from: number, long: number) => (t: number) => 30 + (t < from ? t : Math.max(from, t - long));
+const immediate = (at: number): ForcedSwitch => ({ at, by: 'currentLevel', level: 1 });
+
+describe('a report', () => {
+  test('of real time has nothing to say', () => {
+    const report = summarize(
+      notes((t) => 30 + t),
+      [],
+      true,
+    );
+    expect(report).toMatchObject({
+      stalls: [],
+      jumps: [],
+      playedSeconds: 10,
+      realSeconds: 10,
+      decodedFrames: 250,
+    });
+    expectPlayedInRealTime(report, { allLevels: true, allowErrors: [] });
+  });
+
+  test('has the stall, when and how long', () => {
+    const report = summarize(notes(stallAt(4, 1.2)), [], true);
+    expect(report.stalls).toEqual([{ at: 5_000, ms: 1_200, currentTime: 34, afterImmediateSwitch: false }]);
+    expect(() => expectPlayedInRealTime(report)).toThrow(/stood still for 1200 ms at 34.00 s/);
+    expect(summarize(notes(stallAt(4, 0.4)), [], true).stalls).toEqual([]);
+  });
+
+  test('has a stall that never ends', () => {
+    expect(summarize(notes(stallAt(8, 9)), [], true).stalls).toMatchObject([{ ms: 2_000, currentTime: 38 }]);
+  });
+
+  test('excuses a short stall with an immediate switch only', () => {
+    const excused = summarize(notes(stallAt(4, 0.6)), [immediate(4_900)], true);
+    expect(excused.stalls).toMatchObject([{ afterImmediateSwitch: true }]);
+    expectPlayedInRealTime(excused, { allLevels: false });
+    expect(() => expectPlayedInRealTime(excused, { immediateSwitchMs: 500 })).toThrow(/stood still/);
+    const next = summarize(notes(stallAt(4, 0.6)), [{ at: 4_900, by: 'nextLevel', level: 1 }], true);
+    expect(() => expectPlayedInRealTime(next)).toThrow(/stood still for 600 ms/);
+  });
+
+  test('has a picture that freezes while time goes on', () => {
+    const frozen = notes((t) => 30 + t);
+    const still = frozen.samples[20]?.decodedFrames ?? 0;
+    for (const sample of frozen.samples.slice(20, 31)) sample.decodedFrames = still;
+    const report = summarize(frozen, [], true);
+    expect(report.freezes).toEqual([{ at: 5_000, ms: 2_000, currentTime: 34, afterImmediateSwitch: false }]);
+    expect(() => expectPlayedInRealTime(report)).toThrow(/picture frozen for 2000 ms at 34.00 s/);
+    expectPlayedInRealTime(summarize(frozen, [immediate(4_900)], true), { allLevels: false });
+  });
+
+  test('has what was jumped over', () => {
+    const report = summarize(
+      notes((t) => 30 + t + (t > 4 ? 0.5 : 0)),
+      [],
+      true,
+    );
+    expect(report.jumps).toMatchObject([{ at: 5_200, afterImmediateSwitch: false }]);
+    expect(() => expectPlayedInRealTime(report)).toThrow(/left out 0.50 s/);
+  });
+
+  test.each<[string, Notes, RegExp]>([
+    [
+      'a picture that stands while time goes on',
+      notes((t) => 30 + t, { decodedFrames: 3 }),
+      /0 frames decoded in 10.0 s/,
+    ],
+    ['slow motion', notes((t) => 30 + t * 0.9), /9.00 s played in 10.00 s/],
+    ['a level never shown', notes((t) => 30 + t, { level: 0 }), /level 1 was never shown/],
+    [
+      'an error not allowed',
+      { ...notes((t) => 30 + t), errors: [{ at: 1, type: 'x', details: 'fragGap', reason: '' }] },
+      /error fragGap/,
+    ],
+    [
+      'a fatal one',
+      { ...notes((t) => 30 + t), fatalErrors: [{ at: 1, type: 'x', details: 'levelLoad', reason: '' }] },
+      /fatal error levelLoad/,
+    ],
+  ])('does not pass %s', (_, seen, message) => {
+    const report = summarize(seen, [], true);
+    expect(() => expectPlayedInRealTime(report, { allLevels: true, allowErrors: [] })).toThrow(message);
+  });
+
+  test('of what never started', () => {
+    const report = summarize(
+      notes(() => 0),
+      [],
+      false,
+    );
+    expect(report).toMatchObject({ startedAfterMs: undefined, realSeconds: 0, stalls: [] });
+    expect(() => expectPlayedInRealTime(report)).toThrow(/never started/);
+  });
+});

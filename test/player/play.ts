@@ -1,0 +1,152 @@
+/** A real player on a stream: hls.js in Debian's Chromium, driven and watched. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { chromium, type Page } from 'playwright-core';
+import { pageHtml, sampleMs, type Notes } from './page.js';
+import { summarize, type ForcedSwitch, type PlayReport } from './play-report.js';
+import { serveStatic } from './static-server.js';
+
+export interface PlayOptions {
+  /** Of a multivariant or media playlist. */
+  url: string;
+  /** How long to play, counted from the first advance of the playhead. */
+  seconds: number;
+  /** Switch up and down by `nextLevel`, `loadLevel` and `currentLevel` meanwhile. */
+  switchLevels?: boolean;
+  /** Where a PNG of the page goes, halfway. */
+  screenshot?: string;
+  /** Default 30 s. */
+  startTimeoutMs?: number;
+  /** What browsers do by default; `ignored` plays from stores that allow no other origin. */
+  crossOrigin?: 'enforced' | 'ignored';
+  /** Added to hls.js's configuration. */
+  config?: Record<string, unknown>;
+}
+
+const browserFlags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+interface PlayerWindow {
+  notes: Notes;
+  hls: { levels: unknown[]; nextLevel: number; loadLevel: number; currentLevel: number };
+}
+
+/** Plays and reports; what goes wrong in the player is in the report. @throws Error when there is no browser. */
+export async function play(options: PlayOptions): Promise<PlayReport> {
+  const script = createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js');
+  const server = await serveStatic({
+    pages: {
+      '/': { type: 'text/html; charset=utf-8', text: pageHtml },
+      '/hls.js': { type: 'text/javascript', text: await readFile(script, 'utf8') },
+    },
+  });
+  const ignored = options.crossOrigin === 'ignored' ? ['--disable-web-security'] : [];
+  try {
+    const browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      headless: true,
+      args: [...browserFlags, ...ignored],
+    });
+    try {
+      const page = await browser.newPage({ viewport: { width: 640, height: 360 } });
+      const parameters = encodeURIComponent(
+        JSON.stringify({ url: options.url, config: options.config ?? {} }),
+      );
+      await page.goto(`${server.url}#${parameters}`);
+      return await drive(page, options);
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    await server.close();
+  }
+}
+
+async function drive(page: Page, options: PlayOptions): Promise<PlayReport> {
+  const forced: ForcedSwitch[] = [];
+  const started = await page
+    .waitForFunction(
+      () => {
+        const { notes } = window as unknown as PlayerWindow;
+        if (notes.fatalErrors.length > 0) return 'failed';
+        const [first] = notes.samples;
+        const last = notes.samples.at(-1);
+        // hls.js seeks to the live edge first; frames on the screen are the start.
+        return first && last && last.currentTime > 0 && last.decodedFrames > 2 ? 'started' : false;
+      },
+      undefined,
+      { timeout: options.startTimeoutMs ?? 30_000, polling: sampleMs },
+    )
+    .then((handle) => handle.jsonValue())
+    .catch(() => 'failed');
+  if (started === 'started') await steps(page, options, forced);
+  const notes = await page.evaluate(() => (window as unknown as PlayerWindow).notes);
+  if (options.screenshot !== undefined && started !== 'started')
+    await page.screenshot({ path: options.screenshot });
+  return summarize(notes, forced, started === 'started');
+}
+
+type Step = { after: number; do: (page: Page) => Promise<void> };
+
+/** Everything that is done while playing, at its share of the time; an end or a fatal error cuts it short. */
+async function steps(page: Page, options: PlayOptions, forced: ForcedSwitch[]): Promise<void> {
+  const { seconds, screenshot } = options;
+  const plan: Step[] = [];
+  if (screenshot !== undefined)
+    plan.push({ after: 0.5, do: async (one) => void (await one.screenshot({ path: screenshot })) });
+  if (options.switchLevels === true) {
+    const ways = [
+      'nextLevel',
+      'nextLevel',
+      'loadLevel',
+      'loadLevel',
+      'currentLevel',
+      'currentLevel',
+    ] as const;
+    ways.forEach((by, i) =>
+      plan.push({ after: (i + 0.5) / (ways.length + 1), do: (one) => force(one, by, i % 2 === 0, forced) }),
+    );
+  }
+  plan.push({ after: 1, do: () => Promise.resolve() });
+  const begin = performance.now();
+  for (const step of plan.sort((a, b) => a.after - b.after)) {
+    const left = begin + step.after * seconds * 1000 - performance.now();
+    const over = await page
+      .waitForFunction(
+        () => {
+          const { notes } = window as unknown as PlayerWindow;
+          return notes.fatalErrors.length > 0 || notes.samples.at(-1)?.ended === true;
+        },
+        undefined,
+        { timeout: Math.max(1, left), polling: sampleMs },
+      )
+      .then(() => true)
+      .catch((error: Error) => {
+        if (error.name === 'TimeoutError') return false;
+        throw error;
+      });
+    if (over) return;
+    await step.do(page);
+  }
+}
+
+async function force(page: Page, by: ForcedSwitch['by'], up: boolean, forced: ForcedSwitch[]): Promise<void> {
+  const done = await page.evaluate(
+    ([how, raise]) => {
+      const { hls } = window as unknown as PlayerWindow;
+      const level = raise ? hls.levels.length - 1 : 0;
+      hls[how] = level;
+      return { at: performance.now(), level };
+    },
+    [by, up] as const,
+  );
+  forced.push({ by, ...done });
+}
