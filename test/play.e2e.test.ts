@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { mkdir } from 'node:fs/promises';
 import { makeBucket } from './helpers/bucket.js';
 import { useCeph } from './helpers/ceph.js';
-import { Live, type LiveOptions } from './helpers/live.js';
+import { Live, s3Store, type LiveOptions } from './helpers/live.js';
 import {
   acceptedByParsers,
   decodeAll,
@@ -33,15 +33,8 @@ const stores: [string, () => Promise<LiveOptions>][] = [
     async () => {
       const ceph = await useCeph();
       cleanUps.push(() => ceph.stop());
-      const bucket = 'play';
-      await makeBucket(ceph, bucket, { publicRead: true });
-      return {
-        store: {
-          url: `s3://${bucket}?region=us-east-1&endpoint=${encodeURIComponent(ceph.endpoint)}`,
-          publicBase: `${ceph.endpoint}/${bucket}`,
-          env: { AWS_ACCESS_KEY_ID: ceph.accessKey, AWS_SECRET_ACCESS_KEY: ceph.secretKey },
-        },
-      };
+      await makeBucket(ceph, 'play', { publicRead: true });
+      return { store: s3Store(ceph, 'play') };
     },
   ],
 ];

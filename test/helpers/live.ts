@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { serveStatic, type StaticServer } from '../player/index.js';
+import type { S3Server } from './ceph.js';
 import { Encoder, LADDER, type Rendition } from './encoder.js';
 import { freePort, start, until, type Exit, type StartedProcess } from './processes.js';
 
@@ -15,7 +17,7 @@ export interface LiveOptions {
   /** Segment duration and GOP, seconds. */
   target?: number;
   gop?: number;
-  /** Default: a directory, served by the uploader itself. */
+  /** Default: a directory, served by the test, so that viewers see it while the uploader is down. */
   store?: { url: string; publicBase: string; env: Record<string, string> };
   uploaderArguments?: string[];
   /** Whether the end of the input ends the stream. */
@@ -24,6 +26,19 @@ export interface LiveOptions {
   remoteSpools?: boolean;
   /** Where the segmenters announce, when not at the uploader itself. */
   announceTo?: () => number;
+}
+
+/** A bucket that anyone may read, as the uploader writes to it (perhaps through a proxy) and viewers see it. */
+export function s3Store(
+  server: S3Server,
+  bucket: string,
+  endpoint = server.endpoint,
+): NonNullable<LiveOptions['store']> {
+  return {
+    url: `s3://${bucket}?region=us-east-1&endpoint=${encodeURIComponent(endpoint)}`,
+    publicBase: `${server.endpoint}/${bucket}`,
+    env: { AWS_ACCESS_KEY_ID: server.accessKey, AWS_SECRET_ACCESS_KEY: server.secretKey },
+  };
 }
 
 export class Live {
@@ -36,6 +51,7 @@ export class Live {
     readonly folder: string,
     readonly port: number,
     readonly httpPort: number,
+    private readonly site: StaticServer,
     private readonly options: LiveOptions,
   ) {
     this.renditions = options.renditions ?? LADDER;
@@ -44,7 +60,9 @@ export class Live {
   static async open(options: LiveOptions = {}): Promise<Live> {
     const folder = await mkdtemp(join(tmpdir(), 'hls-live-'));
     await mkdir(join(folder, 'spool'));
-    return new Live(folder, await freePort(), await freePort(), options);
+    await mkdir(join(folder, 'www'));
+    const site = await serveStatic({ folder: join(folder, 'www') });
+    return new Live(folder, await freePort(), await freePort(), site, options);
   }
 
   get names(): string[] {
@@ -53,8 +71,7 @@ export class Live {
 
   /** Of the multivariant playlist. */
   get url(): string {
-    const base = this.options.store?.publicBase ?? `http://127.0.0.1:${this.httpPort}/live`;
-    return `${base}/live/index.m3u8`;
+    return `${this.options.store?.publicBase ?? this.site.url.replace(/\/$/, '')}/live/index.m3u8`;
   }
 
   /** Everything, in the order a machine would. */
@@ -152,6 +169,7 @@ export class Live {
     this.encoder?.kill();
     for (const segmenter of this.segmenters.values()) segmenter.kill('SIGKILL');
     await this.uploader?.stop();
+    await this.site.close();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

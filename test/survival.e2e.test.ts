@@ -1,0 +1,190 @@
+/** What the stream survives: real processes killed while a viewer that forgives nothing watches. */
+import { afterEach, expect, test } from '@jest/globals';
+import { makeBucket } from './helpers/bucket.js';
+import { useCeph } from './helpers/ceph.js';
+import { faultProxy } from './helpers/fault-proxy.js';
+import { Live, s3Store, type LiveOptions } from './helpers/live.js';
+import { until } from './helpers/processes.js';
+import {
+  ended,
+  expectNoViolations,
+  expectOnlyGaps,
+  watch,
+  type Report,
+  type Watcher,
+} from './watcher/index.js';
+
+const TARGET_SECONDS = 4;
+/** Seconds that a published stream is watched before and after what happens to it. */
+const CALM_SECONDS = 3 * TARGET_SECONDS;
+const MOST_MS = 120_000;
+
+const cleanUps: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+async function begin(options: LiveOptions = {}): Promise<{ live: Live; watcher: Watcher }> {
+  const live = await Live.open({ target: TARGET_SECONDS, ...options });
+  cleanUps.push(() => live.close());
+  await live.startAll();
+  await live.published();
+  const watcher = watch({ url: live.url, renditionsSharingClock: live.names });
+  await grown(watcher, CALM_SECONDS);
+  return { live, watcher };
+}
+
+/** Every rendition has listed that many more seconds of media (gaps not counted). */
+async function grown(watcher: Watcher, seconds: number): Promise<void> {
+  const listed = (report: Pick<Report, 'renditions'>): Map<string, number> =>
+    new Map(
+      report.renditions.map(({ name, segments }) => [
+        name,
+        segments.filter(({ gap }) => !gap).reduce((sum, { durationSeconds }) => sum + durationSeconds, 0),
+      ]),
+    );
+  const before = listed(watcher.report());
+  await watcher.until(
+    (history) =>
+      history.renditions.length > 0 &&
+      [...listed(history)].every(([name, sum]) => sum >= (before.get(name) ?? 0) + seconds),
+    { what: `${seconds} s more in every rendition`, timeoutMs: 60_000 },
+  );
+}
+
+const pause = (seconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+function expectWhole(report: Report): void {
+  expectNoViolations(report);
+  expectOnlyGaps(report, () => false);
+  expect(report.discontinuities).toEqual([]);
+}
+
+test(
+  'one segmenter killed and back 8 s later on the same clock: gaps for what it lost, nothing else',
+  async () => {
+    const { live, watcher } = await begin();
+    await live.killSegmenter('mid');
+    const from = Date.now();
+    await pause(8);
+    await live.startSegmenter('mid');
+    const to = Date.now();
+    await grown(watcher, CALM_SECONDS);
+    const report = await watcher.stop();
+    expectNoViolations(report);
+    expectOnlyGaps(report, (gap) => {
+      const end = gap.dateMs! + gap.durationSeconds * 1000;
+      return gap.rendition === 'mid' && end > from - 2000 && gap.dateMs! < to + TARGET_SECONDS * 1000;
+    });
+    expect(report.gaps.length).toBeGreaterThan(0);
+    expect(report.discontinuities).toEqual([]);
+  },
+  MOST_MS,
+);
+
+test(
+  'the uploader killed and started again: nothing is missing',
+  async () => {
+    const { live, watcher } = await begin();
+    watcher.pauseRule5();
+    await live.killUploader();
+    await pause(5);
+    await live.startUploader();
+    await grown(watcher, TARGET_SECONDS);
+    watcher.resumeRule5();
+    await grown(watcher, CALM_SECONDS);
+    expectWhole(await watcher.stop());
+  },
+  MOST_MS,
+);
+
+test(
+  'the uploader started again with an empty journal folder: nothing is missing',
+  async () => {
+    const { live, watcher } = await begin();
+    watcher.pauseRule5();
+    await live.killUploader();
+    await live.startUploader('another-journal');
+    await grown(watcher, TARGET_SECONDS);
+    watcher.resumeRule5();
+    await grown(watcher, CALM_SECONDS);
+    expectWhole(await watcher.stop());
+  },
+  MOST_MS,
+);
+
+test(
+  'a segmenter and the uploader killed together: gaps in that rendition alone',
+  async () => {
+    const { live, watcher } = await begin();
+    watcher.pauseRule5();
+    await Promise.all([live.killSegmenter('high'), live.killUploader()]);
+    await live.startUploader();
+    await live.startSegmenter('high');
+    await grown(watcher, TARGET_SECONDS);
+    watcher.resumeRule5();
+    await grown(watcher, CALM_SECONDS);
+    const report = await watcher.stop();
+    expectNoViolations(report);
+    expectOnlyGaps(report, ({ rendition }) => rendition === 'high');
+    expect(report.gaps.length).toBeLessThanOrEqual(3);
+    expect(report.discontinuities).toEqual([]);
+  },
+  MOST_MS,
+);
+
+test(
+  'the encoder that feeds all killed and started again by a supervisor: one discontinuity in all renditions',
+  async () => {
+    const { live, watcher } = await begin();
+    watcher.pauseRule5();
+    await live.killEncoder();
+    await Promise.all([...live.segmenters.values()].map(({ exited }) => exited));
+    for (const name of live.names) await live.startSegmenter(name);
+    live.startEncoder();
+    await grown(watcher, 2 * TARGET_SECONDS);
+    watcher.resumeRule5();
+    await grown(watcher, CALM_SECONDS);
+    const report = await watcher.stop();
+    expectNoViolations(report);
+    expectOnlyGaps(report, () => false);
+    expect(report.discontinuities.map(({ rendition }) => rendition).sort()).toEqual([...live.names].sort());
+    expect(new Set(report.discontinuities.map(({ number }) => number)).size).toBe(1);
+    expect(report.renditions.some(ended)).toBe(false);
+  },
+  MOST_MS,
+);
+
+test(
+  "the uploader killed between a segment's PUT and the playlist's: nothing is missing",
+  async () => {
+    const ceph = await useCeph();
+    cleanUps.push(() => ceph.stop());
+    await makeBucket(ceph, 'survival', { publicRead: true });
+    const proxy = await faultProxy(ceph.endpoint);
+    cleanUps.push(() => proxy.close());
+    const { live, watcher } = await begin({ store: s3Store(ceph, 'survival', proxy.endpoint) });
+    watcher.pauseRule5();
+    let stored = false;
+    let killed: Promise<void> | undefined;
+    proxy.swallow = (method, path) => {
+      if (method !== 'PUT') return false;
+      if (path.includes('.ts')) stored = true;
+      else if (stored && path.includes('.m3u8')) killed ??= live.killUploader();
+      return killed !== undefined;
+    };
+    await until(() => killed !== undefined, {
+      timeoutMs: 30_000,
+      what: "a playlist's PUT follows a segment's",
+    });
+    await killed;
+    proxy.swallow = () => false;
+    await live.startUploader();
+    await grown(watcher, TARGET_SECONDS);
+    watcher.resumeRule5();
+    await grown(watcher, CALM_SECONDS);
+    expectWhole(await watcher.stop());
+  },
+  MOST_MS,
+);
