@@ -224,6 +224,7 @@ const happening = fc.record({
     'kill',
     'start',
     'leave',
+    'spool-lost',
     'link-cut',
     'link-mended',
     'uploader-killed',
@@ -247,6 +248,8 @@ function happen(world: World, { what, who }: { what: string; who: number }): voi
       return world.startSegmenter(name);
     case 'leave':
       return world.stopSegmenter(name);
+    case 'spool-lost':
+      return world.loseSpool(name);
     case 'link-cut':
       return world.cutLink(name);
     case 'link-mended':

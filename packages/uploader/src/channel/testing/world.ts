@@ -53,7 +53,17 @@ export class World {
   readonly segments = new Map<string, Segmenter>();
   readonly stored = new Set<string>();
   readonly objects = new Map<string, string>();
-  readonly seen = { events: 0, gaps: 0, discontinuities: 0, wraps: 0, restarts: 0, outages: 0, lives: 1 };
+  readonly seen = {
+    events: 0,
+    gaps: 0,
+    discontinuities: 0,
+    wraps: 0,
+    restarts: 0,
+    outages: 0,
+    lives: 1,
+    sessions: 0,
+    deletions: 0,
+  };
   state: ChannelState | undefined;
   private journal: { facts: SourceFacts; tracks: Tracks; announcement: Announcement }[] = [];
   private readonly queue: { at: number; run: () => void; life: number }[] = [];
@@ -63,6 +73,15 @@ export class World {
   private storeUp = true;
   private encoder: { baseMs: number; basePts: number; pictures: number } | undefined;
   private tickAt: number | undefined;
+  /** Whose bytes a segment's key stands for. */
+  private readonly meanings = new Map<string, string>();
+  /** What has been listed: until when, for how long at most, and in how long a playlist, seconds. */
+  private readonly shown = new Map<string, { seconds: number; longest: number; removedAt?: number }>();
+  /** Announcements of `end` so far. */
+  private ends = 0;
+  /** Since when the store takes writes and the uploader runs; when each rendition was published and connected last. */
+  private healthySince = 0;
+  private readonly movedAt = new Map<string, number>();
   /** When a gap was first in a playlist to be put. */
   private readonly decided = new Map<string, number>();
   private readonly accepted = new Map<
@@ -138,6 +157,15 @@ export class World {
     this.dispatch({ type: 'disconnected', at: this.now, session: segmenter.session });
   }
 
+  /** Its spool is lost, unless something waits in it; then it is another session, whose indexes begin anew. */
+  loseSpool(rendition: string): void {
+    this.killSegmenter(rendition);
+    const segmenter = this.segments.get(rendition)!;
+    if (segmenter.outbox.length > 0) return;
+    const session = `${segmenter.session.slice(0, -4)}${(this.seen.sessions++ + 0x1000).toString(16)}`;
+    Object.assign(segmenter, { session, nextIndex: 0, outbox: [] });
+  }
+
   stopSegmenter(rendition: string, how: 'leave' | 'end' = 'leave'): void {
     const segmenter = this.segments.get(rendition)!;
     if (!segmenter.up) return;
@@ -151,6 +179,7 @@ export class World {
     }
     delete segmenter.open;
     const { session } = segmenter;
+    if (how === 'end') this.ends++;
     this.announce(
       segmenter,
       how === 'end'
@@ -206,6 +235,7 @@ export class World {
 
   private connect(segmenter: Segmenter): void {
     if (!this.state || !segmenter.online || this.state.phase === 'opening') return;
+    this.movedAt.set(segmenter.rendition, this.now);
     this.dispatch({ type: 'connected', at: this.now, facts: this.facts(segmenter) });
     this.dispatch({ type: 'tracks', at: this.now, tracks: this.tracksOf(segmenter) });
     const { settled = -1, accepted } = sessionProgress(this.state, segmenter.session);
@@ -287,6 +317,7 @@ export class World {
   startUploader(journal: 'kept' | 'empty' = 'kept'): void {
     if (this.state) return;
     this.uploaderLife++;
+    this.healthySince = this.now;
     if (journal === 'empty') {
       this.journal = [];
       this.accepted.clear();
@@ -317,6 +348,7 @@ export class World {
 
   setStore(up: boolean): void {
     if (this.storeUp && !up) this.seen.outages++;
+    if (up && !this.storeUp) this.healthySince = this.now;
     if (up && !this.storeUp) this.dispatch({ type: 'store-recovered', at: this.now });
     this.storeUp = up;
   }
@@ -343,6 +375,7 @@ export class World {
     const took = 20 + Math.floor(this.random() * 400);
     switch (effect.type) {
       case 'put-segment':
+        this.name(effect.key, effect.id);
         return this.put(took, () => {
           this.stored.add(effect.key);
           return { type: 'segment-stored', at: this.now, id: effect.id };
@@ -370,7 +403,7 @@ export class World {
           version: effect.version,
         }));
       case 'delete':
-        for (const key of effect.keys) this.stored.delete(key);
+        for (const key of effect.keys) this.remove(key);
         return this.at(
           this.now + took,
           () => this.dispatch({ type: 'deleted', at: this.now, keys: effect.keys }),
@@ -420,7 +453,7 @@ export class World {
 
   private publish(key: string, text: string): void {
     this.objects.set(key, text);
-    if (key.endsWith('/index.m3u8')) return;
+    if (key.endsWith('/index.m3u8')) return this.publishVariants(key, text);
     const now = see(text);
     const versions = this.versions.get(key) ?? [];
     this.versions.set(key, versions);
@@ -443,7 +476,68 @@ export class World {
     }
     if (before?.endList && !now.endList) this.seen.lives++;
     versions.push(now);
-    this.faults.push(...faults.map((fault) => `${key} at ${this.now - 1_700_000_000_000}: ${fault}`));
+    const endings = versions.filter(({ endList }, i) => endList && !versions[i - 1]?.endList).length;
+    if (endings > this.ends) faults.push('rule 18: ENDLIST, and no source has ended');
+    this.show(now, before);
+    faults.push(...this.leftBehind(key, now));
+    for (const fault of faults) this.fault(key, fault);
+  }
+
+  /** Variants that are there, and none missing that a viewer has already seen (HLS-RULES 19). */
+  private publishVariants(key: string, text: string): void {
+    const variants = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    const missing = variants.filter((uri) => !this.objects.has(`live/${uri}`));
+    if (missing.length > 0) this.fault(key, `rule 19: ${missing.join(', ')} not there`);
+  }
+
+  /** A key means these bytes only (DESIGN.md, rule 3). */
+  private name(key: string, { session, index }: { session: string; index: number }): void {
+    const meaning = this.meanings.get(key) ?? `${session}/${index}`;
+    this.meanings.set(key, meaning);
+    if (meaning !== `${session}/${index}`) this.fault(key, 'rule 3 of DESIGN.md: the key stands for two segments');
+  }
+
+  private show(now: SeenPlaylist, before: SeenPlaylist | undefined): void {
+    const listed = new Set(now.entries.map(({ uri }) => uri));
+    for (const { uri } of before?.entries ?? []) {
+      const shown = this.shown.get(uri);
+      if (shown && !listed.has(uri)) shown.removedAt ??= this.now;
+    }
+    const total = now.entries.reduce((sum, { seconds }) => sum + seconds, 0);
+    for (const { uri, seconds, gap } of now.entries) {
+      if (gap) continue;
+      const longest = Math.max(total, this.shown.get(uri)?.longest ?? 0);
+      this.shown.set(uri, { seconds, longest });
+    }
+  }
+
+  /** What left stays for its duration and that of the longest playlist that listed it (HLS-RULES 10). */
+  private remove(key: string): void {
+    this.seen.deletions++;
+    this.stored.delete(key);
+    const shown = this.shown.get(key.slice('live/'.length));
+    if (!shown) return;
+    const { removedAt = Infinity, seconds, longest } = shown;
+    const early = removedAt + (seconds + longest) * 1000 - this.now;
+    if (early > 1) this.fault(key, `rule 10: deleted ${early.toFixed(0)} ms before it may go`);
+  }
+
+  /** Other live edges that stand still while this one moves (HLS-RULES 6, 20). */
+  private leftBehind(key: string, now: SeenPlaylist): string[] {
+    this.movedAt.set(key.slice('live/'.length, -'.m3u8'.length), this.now);
+    if (now.endList) return [];
+    return this.options.renditions.flatMap((name) => {
+      const other = this.versions.get(`live/${name}.m3u8`)?.at(-1);
+      if (!other || other.endList) return [];
+      const behind = now.entries.at(-1)!.number - other.entries.at(-1)!.number;
+      const still = this.now - Math.max(this.movedAt.get(name) ?? 0, this.healthySince);
+      if (behind < 2 || still <= 3000 * now.targetDuration) return [];
+      return [`rule 6: ${name} is ${behind} entries behind and has not moved for ${still} ms`];
+    });
+  }
+
+  private fault(key: string, fault: string): void {
+    this.faults.push(`${key} at ${this.now - 1_700_000_000_000}: ${fault}`);
   }
 
   /** A gap for what had been accepted before it was decided is a defect (DESIGN.md, rule 6). */

@@ -1,0 +1,11 @@
+/** What objects are served with (HLS-RULES 26). */
+export const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
+export const SEGMENT_TYPE = 'video/mp2t';
+
+/** A key means these bytes only, for ever: 365 days. */
+export const SEGMENT_CACHE_CONTROL = 'public, max-age=31536000, immutable';
+
+/** @param maxAgeSeconds half the target duration at most; 0 means asking each time */
+export function playlistCacheControl(maxAgeSeconds: number): string {
+  return `public, max-age=${Math.max(0, Math.floor(maxAgeSeconds))}`;
+}

@@ -1,0 +1,55 @@
+import type { RenditionState } from './channel/state.js';
+import type { ChannelWorker } from './channel-worker.js';
+
+/** One channel as `/api/channels` shows it. @param nowMs wall clock */
+export function channelStatus(worker: ChannelWorker, nowMs: number, served: boolean): unknown {
+  const { state, counts, id } = worker;
+  const { phase, life, targetDuration, target, refusal, settings } = state;
+  return {
+    id,
+    channel: settings.channel,
+    phase: worker.isOpen ? phase : 'opening',
+    life,
+    ...(target !== undefined && { target }),
+    ...(targetDuration !== undefined && { targetDuration }),
+    ...(refusal !== undefined && { refusal }),
+    /** Of the multivariant playlist, when this server has it. */
+    ...(served && !id.includes(':') && { playlist: `/live/${settings.channel}/index.m3u8` }),
+    multivariant: state.multivariant.storedText !== '',
+    renditions: Object.values(state.renditions).map((rendition) => renditionStatus(rendition, nowMs)),
+    sources: Object.entries(state.sources).map(([session, { facts, connected, gone, settled }]) => ({
+      session,
+      rendition: facts.rendition,
+      source: facts.source,
+      connected,
+      ...(gone && { gone }),
+      settled,
+    })),
+    counts,
+  };
+}
+
+function renditionStatus(rendition: RenditionState, nowMs: number): unknown {
+  const { name, entries, queue, counts, away, alone, storedTail, endList, discontinuitySequence, tracks } =
+    rendition;
+  const last = entries.at(-1);
+  return {
+    name,
+    tracks,
+    /** Media sequence number of the last entry, and of the last one that viewers can have. */
+    ...(last && { lastNumber: last.number }),
+    published: storedTail,
+    entries: entries.length,
+    waiting: queue.length,
+    discontinuitySequence,
+    /** From the end of the last entry to now, by the dates in the playlist. */
+    ...(last && {
+      lagSeconds: Math.round((nowMs - last.dateMs) / 100 - (last.end - last.start) / 9000) / 10,
+    }),
+    away,
+    alone,
+    ended: endList,
+    ...(rendition.stated ?? {}),
+    counts,
+  };
+}

@@ -1,0 +1,375 @@
+import type { Announcement, SegmentId, Tracks, UploaderMessage } from '@hls-uplink/protocol';
+import { Backoff, errorText, sleep, type Logger } from '@hls-uplink/runtime';
+import type { ChannelEvent, Effect, SourceFacts } from './channel/event.js';
+import type { ChannelSettings, ChannelState } from './channel/state.js';
+import type { ChannelLogic } from './channel-logic.js';
+import type { Journal } from './journal.js';
+import type { NewRecord } from './journal-record.js';
+import { findOrphans } from './orphans.js';
+import type { OwnSpool } from './own-spool.js';
+import { readBack } from './read-back.js';
+import type { SteadyClock } from './steady-clock.js';
+import { retryDelay } from './store-health.js';
+import type { StoreLanes } from './store-lanes.js';
+
+const SWEEP_MS = 6 * 60 * 60 * 1000;
+/** Keys of one `delete`. */
+const DELETE_BATCH = 1000;
+/** A `tick` that changes nothing must not become a busy loop. */
+const LEAST_TICK_MS = 5;
+
+type EventWithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
+type Happening = EventWithoutTime<ChannelEvent>;
+
+export interface ChannelWorkerOptions {
+  /** Identity in journal and log; the channel's name, with its bucket unless that is the default one. */
+  id: string;
+  settings: ChannelSettings;
+  logic: ChannelLogic;
+  lanes: StoreLanes;
+  journal: Journal;
+  ownSpool: OwnSpool;
+  clock: SteadyClock;
+  logger: Logger;
+}
+
+/** A connected source, as the worker sees it. */
+export interface SourceLink {
+  readonly facts: SourceFacts;
+  tell(message: UploaderMessage): void;
+}
+
+export interface ChannelCounts {
+  published: number;
+  dropped: Record<string, number>;
+  rejected: number;
+  lost: number;
+}
+
+/**
+ * One channel at work: holds its state, feeds what happens through the reducer, one event after the other, and does
+ * what the reducer decided. All decisions are the reducer's.
+ */
+export class ChannelWorker {
+  readonly counts: ChannelCounts = { published: 0, dropped: {}, rejected: 0, lost: 0 };
+  readonly #options: ChannelWorkerOptions;
+  readonly #logger: Logger;
+  readonly #stopped = new AbortController();
+  readonly #links = new Map<string, SourceLink>();
+  readonly #events: ChannelEvent[] = [];
+  readonly #accepting = new Map<string, Promise<void>>();
+  readonly #unlisten: () => void;
+  #state: ChannelState;
+  #reducing = false;
+  #opened: Promise<void> | undefined;
+  #isOpen = false;
+  #cancelTick: (() => void) | undefined;
+  #sweptMs = -Infinity;
+
+  constructor(options: ChannelWorkerOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ channel: options.id });
+    this.#state = options.logic.openChannel(options.settings);
+    this.#unlisten = options.lanes.health.onRecovered(() => {
+      if (this.#isOpen) this.#dispatch({ type: 'store-recovered' });
+    });
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  get state(): ChannelState {
+    return this.#state;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  links(): Iterable<SourceLink> {
+    return this.#links.values();
+  }
+
+  /**
+   * Resolves when the published playlists are read back and the journal is replayed; tries until the store answers.
+   * Never resolves when the worker is stopped before.
+   * @param playlistKey of the rendition that asks, for stores that cannot list
+   */
+  open(playlistKey?: string): Promise<void> {
+    this.#opened ??= this.#open(playlistKey);
+    return this.#opened;
+  }
+
+  /** The source is there. What was connected under this session before must have been detached. */
+  async attach(link: SourceLink): Promise<void> {
+    const { session } = link.facts;
+    this.#options.journal.hold(this.id, session);
+    this.#links.set(session, link);
+    await this.#options.journal.append(this.id, { type: 'session', facts: link.facts });
+    if (this.#links.get(session) === link) this.#dispatch({ type: 'connected', facts: link.facts });
+  }
+
+  /** As `attach` for a source whose facts go to the journal with its first announcement. */
+  join(link: SourceLink): void {
+    this.#options.journal.hold(this.id, link.facts.session);
+    this.#links.set(link.facts.session, link);
+  }
+
+  /** The source is gone; nothing happens when another link has taken its session over. */
+  async detach(link: SourceLink): Promise<void> {
+    const { session } = link.facts;
+    if (this.#links.get(session) !== link) return;
+    this.#links.delete(session);
+    if (this.#isOpen) this.#dispatch({ type: 'disconnected', session });
+    try {
+      await this.#options.journal.release(session);
+    } catch (error) {
+      // At the next start they are left out.
+      this.#logger.debug('facts of a session stay in the journal', { session, error: errorText(error) });
+    }
+  }
+
+  /** What `welcome` says of this session. */
+  progress(session: string): { settled?: number; accepted: number[] } {
+    return this.#options.logic.sessionProgress(this.#state, session);
+  }
+
+  /** Whether an announcement is new, waits for its final answer, or has had it. */
+  status({ session, index }: SegmentId): 'new' | 'accepted' | 'answered' {
+    const source = this.#state.sources[session];
+    if (source && (index <= source.settled || source.answered.includes(index))) return 'answered';
+    return this.#options.journal.has({ session, index }) ? 'accepted' : 'new';
+  }
+
+  async tracks(tracks: Tracks): Promise<void> {
+    await this.#options.journal.append(this.id, { type: 'tracks', tracks });
+    this.#dispatch({ type: 'tracks', tracks });
+  }
+
+  /**
+   * Resolves when it is journalled (also while the store does not answer yet) and the channel, once it is open, knows
+   * it; the caller has assured its bytes. Two at the same time
+   * (a connection that was replaced, and the one that replaced it) are one.
+   * @param together records that go to the journal with it, all or none
+   * @throws JournalError
+   */
+  accept(announcement: Announcement, together: NewRecord[] = []): Promise<void> {
+    const key = `${announcement.session}-${announcement.index}`;
+    const running = this.#accepting.get(key) ?? this.#accept(announcement, together);
+    this.#accepting.set(key, running);
+    return running.finally(() => this.#accepting.delete(key));
+  }
+
+  /** The sender has its `rejected`. */
+  refuse(announcement: Announcement): void {
+    this.counts.rejected++;
+    this.#dispatch({ type: 'refused', announcement });
+  }
+
+  /** `hls-uploader end`. */
+  requestEnd(): void {
+    this.#dispatch({ type: 'end-requested' });
+  }
+
+  stop(): void {
+    this.#cancelTick?.();
+    this.#unlisten();
+    this.#stopped.abort();
+  }
+
+  async #accept(announcement: Announcement, together: NewRecord[]): Promise<void> {
+    if (this.status(announcement) !== 'new') return;
+    await this.#options.journal.append(this.id, ...together, { type: 'accepted', announcement });
+    await this.open();
+    // Journalled before the channel was open, it was replayed with the rest.
+    if ((this.#state.sources[announcement.session]?.last?.index ?? -1) >= announcement.index) return;
+    for (const record of together) {
+      if (record.type === 'session' && !this.#state.sources[record.facts.session]?.connected) {
+        this.#dispatch({ type: 'connected', facts: record.facts });
+      }
+      if (record.type === 'tracks') this.#dispatch({ type: 'tracks', tracks: record.tracks });
+    }
+    this.#dispatch({ type: 'accepted', announcement });
+  }
+
+  async #open(playlistKey: string | undefined): Promise<void> {
+    const { lanes, settings, journal } = this.#options;
+    const { clock } = this.#options.clock;
+    const known = new Set<string>(playlistKey === undefined ? [] : [playlistKey]);
+    for await (const record of journal.replay(this.id)) {
+      if (record.type === 'session') known.add(playlistKeyOf(settings.channel, record.facts));
+    }
+    const backoff = new Backoff({ firstMs: 500, longestMs: 10_000 });
+    for (;;) {
+      try {
+        const playlists = await readBack(lanes.store, settings.channel, known, {
+          clock,
+          signal: this.#stopped.signal,
+        });
+        lanes.health.succeeded();
+        this.#dispatch({ type: 'opened', playlists });
+        break;
+      } catch (error) {
+        if (this.#stopped.signal.aborted) return new Promise<never>(() => undefined);
+        lanes.health.failed(error);
+        await sleep(clock, retryDelay(error, backoff), this.#stopped.signal);
+      }
+    }
+    for await (const record of journal.replay(this.id)) {
+      if (record.type === 'session')
+        this.#dispatch({ type: 'connected', facts: record.facts, replayed: true });
+      if (record.type === 'tracks') this.#dispatch({ type: 'tracks', tracks: record.tracks });
+      if (record.type === 'accepted') this.#dispatch({ type: 'accepted', announcement: record.announcement });
+    }
+    this.#isOpen = true;
+    this.#logger.debug('the channel is open', { phase: this.#state.phase });
+  }
+
+  #dispatch(happening: Happening): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#events.push({ ...happening, at: this.#options.clock.at() });
+    if (this.#reducing) return;
+    this.#reducing = true;
+    try {
+      for (let event = this.#events.shift(); event; event = this.#events.shift()) {
+        const { state, effects } = this.#options.logic.reduce(this.#state, event);
+        this.#state = state;
+        for (const effect of effects) this.#do(effect);
+      }
+    } finally {
+      this.#reducing = false;
+    }
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#cancelTick?.();
+    const due = this.#options.logic.deadline(this.#state);
+    if (due === undefined) return;
+    const ms = Math.max(LEAST_TICK_MS, due - this.#options.clock.at());
+    this.#cancelTick = this.#options.clock.clock.after(ms, () => this.#dispatch({ type: 'tick' }));
+  }
+
+  #do(effect: Effect): void {
+    switch (effect.type) {
+      case 'put-segment':
+        return this.#putSegment(effect);
+      case 'put-playlist':
+        return void this.#putPlaylist(effect);
+      case 'put-multivariant':
+        return void this.#putMultivariant(effect);
+      case 'delete':
+        return void this.#delete(effect.keys, true);
+      case 'answer':
+        return void this.#answer(effect);
+      case 'target-duration':
+        for (const link of this.#links.values())
+          link.tell({ type: 'channel', targetDuration: effect.seconds });
+        return;
+      case 'report':
+        this.#logger[effect.level](effect.message, effect.fields);
+    }
+  }
+
+  #putSegment({ id, rendition, key, path, bytes, crc32 }: Extract<Effect, { type: 'put-segment' }>): void {
+    const done = (outcome: 'stored' | 'lost'): void => {
+      if (outcome === 'lost') this.counts.lost++;
+      this.#dispatch({ type: outcome === 'stored' ? 'segment-stored' : 'segment-lost', id });
+    };
+    const stream = `${this.id}/${rendition}`;
+    this.#options.lanes.segments.put({ stream, id, key, path, bytes, crc32, done });
+  }
+
+  async #putPlaylist(effect: Extract<Effect, { type: 'put-playlist' }>): Promise<void> {
+    const { rendition, version } = effect;
+    const startedMs = this.#options.clock.at();
+    const outcome = await this.#options.lanes.playlists.put(effect);
+    if (outcome === 'failed') return this.#dispatch({ type: 'playlist-failed', rendition, version });
+    if (outcome !== 'stored') return;
+    const tookMs = this.#options.clock.at() - startedMs;
+    this.#dispatch({ type: 'playlist-stored', rendition, version, tookMs });
+    void this.#sweep();
+  }
+
+  async #putMultivariant(effect: Extract<Effect, { type: 'put-multivariant' }>): Promise<void> {
+    const outcome = await this.#options.lanes.playlists.put(effect);
+    if (outcome === undefined) return;
+    this.#dispatch({ type: `multivariant-${outcome}`, version: effect.version });
+  }
+
+  /** @param told whether the reducer asked for it, and is told when it is done */
+  async #delete(keys: readonly string[], told: boolean): Promise<void> {
+    const { lanes } = this.#options;
+    const backoff = new Backoff({ firstMs: 1000, longestMs: 60_000 });
+    for (let at = 0; at < keys.length; at += DELETE_BATCH) {
+      const batch = keys.slice(at, at + DELETE_BATCH);
+      while (!this.#stopped.signal.aborted) {
+        try {
+          await lanes.store.delete(batch, this.#stopped.signal);
+          if (told) this.#dispatch({ type: 'deleted', keys: batch });
+          backoff.reset();
+          break;
+        } catch (error) {
+          if (this.#stopped.signal.aborted) return;
+          // A store that takes writes may still refuse deletes: told as what it is, and not as an outage.
+          if (backoff.attempts === 0) {
+            this.#logger.warn('objects cannot be deleted now', {
+              keys: batch.length,
+              error: errorText(error),
+            });
+          }
+          await sleep(this.#options.clock.clock, retryDelay(error, backoff), this.#stopped.signal);
+        }
+      }
+    }
+  }
+
+  async #answer({ id, answer }: Extract<Effect, { type: 'answer' }>): Promise<void> {
+    if (answer.type === 'published') this.counts.published++;
+    else this.counts.dropped[answer.code] = (this.counts.dropped[answer.code] ?? 0) + 1;
+    this.#links.get(id.session)?.tell({ ...answer, ...id });
+    try {
+      await this.#options.journal.forget(id);
+      await this.#options.ownSpool.remove(id);
+    } catch (error) {
+      // Replayed after a restart, it is answered again by the state line.
+      this.#logger.warn('an answered announcement could not be forgotten', {
+        ...id,
+        error: errorText(error),
+      });
+    }
+  }
+
+  /** After an own playlist write, at most every six hours. */
+  async #sweep(): Promise<void> {
+    const { lanes, logic, settings, clock } = this.#options;
+    if (!lanes.store.capabilities.list || clock.at() - this.#sweptMs < SWEEP_MS) return;
+    this.#sweptMs = clock.at();
+    try {
+      const orphans = await findOrphans(
+        lanes.store,
+        settings.channel,
+        logic.namedKeys(this.#state),
+        this.#stopped.signal,
+      );
+      // Named meanwhile: a segment that was announced again after long.
+      const named = logic.namedKeys(this.#state);
+      const keys = orphans.filter((key) => !named.has(key));
+      if (keys.length === 0) return;
+      this.#logger.info('objects that nothing names are deleted', { keys: keys.length });
+      await this.#delete(keys, false);
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return;
+      this.#logger.warn('left-over objects could not be looked for', { error: errorText(error) });
+    }
+  }
+}
+
+/** Key of a rendition's media playlist. */
+export function playlistKeyOf(
+  channel: string,
+  { rendition, names }: Pick<SourceFacts, 'rendition' | 'names'>,
+): string {
+  return `${channel}/${names?.index ?? `${rendition}.m3u8`}`;
+}

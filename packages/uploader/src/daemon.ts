@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { createSystemdNotifier, type Clock, type Logger } from '@hls-uplink/runtime';
+import { openStore } from '@hls-uplink/store';
+import { channelLogic } from './channel-logic.js';
+import { Channels } from './channels.js';
+import { HttpServer } from './http-server.js';
+import { Journal } from './journal.js';
+import { LegacyFeeds } from './legacy-feeds.js';
+import type { Settings } from './options.js';
+import { OwnSpool } from './own-spool.js';
+import { UploaderServer } from './server.js';
+import { SpoolFiles } from './spool-files.js';
+import { SteadyClock } from './steady-clock.js';
+import { storeLanes, type StoreLanes } from './store-lanes.js';
+
+export interface DaemonDeps {
+  clock: Clock;
+  logger: Logger;
+  env: NodeJS.ProcessEnv;
+}
+
+export interface Daemon {
+  /** Where it listens; for ports that were given as 0. */
+  readonly ports: { listen: number; http: number };
+  /** Takes nothing new, finishes uploads under way within the drain timeout, closes all. */
+  stop(): Promise<void>;
+}
+
+/**
+ * segmenters → server → sessions (and legacy feeds) → journal → channels → lanes → store; beside it the HTTP server.
+ * @throws ConfigError for what cannot work
+ */
+export async function startDaemon(settings: Settings, { clock, logger, env }: DaemonDeps): Promise<Daemon> {
+  const journal = await Journal.open({ folder: settings.journal, logger });
+  const ownFolder = join(settings.journal, 'spool');
+  const ownSpool = await OwnSpool.open(ownFolder, (id) => journal.has(id));
+  const files = new SpoolFiles(settings.spoolRoots);
+
+  // What the journal names is read from the own spool, too; what a peer names never is.
+  const lanesDeps = { clock, logger, files: new SpoolFiles([...settings.spoolRoots, ownFolder]) };
+  const lanesByUrl = new Map<string, StoreLanes>();
+  const lanesOf = async (url: string): Promise<StoreLanes> => {
+    const lanes = lanesByUrl.get(url) ?? storeLanes(await openStore(url, { env }), lanesDeps);
+    lanesByUrl.set(url, lanes);
+    return lanes;
+  };
+  const lanes = await lanesOf(settings.store.url);
+  const buckets = new Map<string, StoreLanes>();
+  if (settings.store.location.kind === 's3') buckets.set(settings.store.location.bucket, lanes);
+  for (const [name, { url }] of settings.buckets) buckets.set(name, await lanesOf(url));
+
+  const { window, targetDuration, token, spoolBytes } = settings;
+  const channels = new Channels({
+    settings: {
+      window,
+      writer: `${hostname().replaceAll(/[^A-Za-z0-9_.-]/g, '_')}-${randomBytes(4).toString('hex')}`,
+      ...(targetDuration !== undefined && { targetDuration }),
+    },
+    logic: channelLogic,
+    lanes,
+    buckets,
+    journal,
+    ownSpool,
+    clock: new SteadyClock(clock),
+    logger,
+  });
+  const legacy = new LegacyFeeds({ channels, files, ownSpool, journal, clock, logger });
+  await legacy.start();
+  const server = new UploaderServer({ channels, files, ownSpool, spoolBytes, token, clock, logger, legacy });
+  const stores = [...lanesByUrl.values()];
+  const http = new HttpServer({
+    channels,
+    stores,
+    journal,
+    server,
+    legacy,
+    ownSpool,
+    token,
+    logger,
+    clock,
+    ...(settings.store.location.kind === 'directory' && { folder: settings.store.location.path }),
+  });
+  const systemd = createSystemdNotifier({ env, logger, clock, healthy: () => journal.healthy });
+
+  for (const { health } of stores) health.start();
+  channels.reopen();
+  const stop = async (): Promise<void> => {
+    void systemd.stopping();
+    const timeout = new AbortController();
+    const cancel = clock.after(settings.drainTimeoutMs, () => timeout.abort());
+    await server.stop();
+    legacy.stop();
+    await Promise.all(stores.map(({ segments }) => segments.drain(timeout.signal)));
+    await Promise.all(stores.map(({ playlists }) => playlists.drain(timeout.signal)));
+    cancel();
+    channels.stop();
+    for (const { health, store } of stores) {
+      health.stop();
+      await store.close();
+    }
+    await http.stop();
+    await journal.close();
+    await systemd.close();
+  };
+  try {
+    const ports = {
+      listen: await server.listen(settings.listen.host, settings.listen.port),
+      http: await http.listen(settings.http.host, settings.http.port),
+    };
+    logger.info('ready', {
+      listen: `${settings.listen.host}:${ports.listen}`,
+      http: `http://${settings.http.host}:${ports.http}/`,
+      store: lanes.store.name,
+    });
+    void systemd.ready(`publishing to ${lanes.store.name}`);
+    return { ports, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

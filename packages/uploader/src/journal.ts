@@ -1,0 +1,389 @@
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import type { SegmentId } from '@hls-uplink/protocol';
+import { ConfigError, errorCode, errorText, type Logger } from '@hls-uplink/runtime';
+import { makeFolder } from './folder.js';
+import { journalRecord, type JournalRecord, type LegacyRecord, type NewRecord } from './journal-record.js';
+
+/** The journal could not do what was asked; what was to be appended is not durable. */
+export class JournalError extends Error {
+  override readonly name = 'JournalError';
+
+  constructor(
+    readonly code: 'journal-write' | 'journal-corrupt' | 'journal-closed',
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+export interface JournalOptions {
+  /** Its folder; the database lies in `db` below it. */
+  folder: string;
+  logger: Logger;
+  /** Wall clock, for the name of a journal that is set aside. */
+  now?: () => number;
+}
+
+type Operation = { type: 'put'; key: string; value: JournalRecord } | { type: 'del'; key: string };
+
+interface Waiting {
+  operations: Operation[];
+  resolve: () => void;
+  reject: (error: JournalError) => void;
+}
+
+/** What is on disk of one session. */
+interface SessionIndex {
+  channel: string;
+  /** Whether a connection may still add to it: then its facts and tracks stay. */
+  held: boolean;
+  /** Sequence of its facts. */
+  session?: number;
+  /** Sequences by index, in order of index. */
+  tracks: Map<number, number>;
+  /** In order of index. */
+  accepted: Set<number>;
+}
+
+const SEPARATOR = '!';
+const pad = (index: number): string => String(index).padStart(16, '0');
+
+/**
+ * Accepted announcements without a final answer, and what is needed to understand them; survives kill -9.
+ *
+ * A record is identified by channel, session and index: to append it again replaces it. Appends that come while a
+ * write is under way go to the disk together, with one sync.
+ */
+export class Journal {
+  #opened: ClassicLevel<string, JournalRecord> | undefined;
+  readonly #folder: string;
+  readonly #logger: Logger;
+  readonly #now: () => number;
+  readonly #sessions = new Map<string, SessionIndex>();
+  readonly #legacy = new Map<string, Map<string, LegacyRecord>>();
+  #sequence = 0;
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+  #closed = false;
+  #failure: JournalError | undefined;
+  #setAside = 0;
+  #unreadable = 0;
+
+  private constructor({ folder, logger, now = Date.now }: JournalOptions) {
+    this.#folder = folder;
+    this.#logger = logger;
+    this.#now = now;
+  }
+
+  /**
+   * Opens the journal, or begins one. A corrupt one is set aside under another name: nothing is lost by that which the
+   * segmenters don't announce again.
+   * @throws ConfigError `journal-locked` when another process has it, `journal-unwritable`
+   */
+  static async open(options: JournalOptions): Promise<Journal> {
+    const journal = new Journal(options);
+    await journal.#open();
+    return journal;
+  }
+
+  /** How many journals were found corrupt, and how many single records. */
+  get counts(): { setAside: number; unreadable: number } {
+    return { setAside: this.#setAside, unreadable: this.#unreadable };
+  }
+
+  /** Whether the last write succeeded. */
+  get healthy(): boolean {
+    return !this.#closed && this.#failure === undefined;
+  }
+
+  /** The channels with announcements that wait for their final answer. */
+  get channels(): string[] {
+    const waiting = [...this.#sessions.values()].filter(({ accepted }) => accepted.size > 0);
+    return [...new Set(waiting.map(({ channel }) => channel))];
+  }
+
+  /**
+   * Resolves once all the records are on disk, together or not at all.
+   * @throws JournalError; nothing is known then about whether they are on disk
+   */
+  append(channel: string, ...records: NewRecord[]): Promise<void> {
+    const operations = records.map((record): Operation => {
+      // What is appended again keeps its place in the order of events.
+      const value = { ...record, sequence: this.#known(record) ?? this.#sequence++ };
+      return { type: 'put', key: keyOf(channel, value), value };
+    });
+    return this.#write(operations).then(() => {
+      for (const operation of operations) if (operation.type === 'put') this.#index(channel, operation.value);
+    });
+  }
+
+  /** What was appended of this channel and not forgotten, in the order it was appended first. */
+  async *replay(channel: string): AsyncIterable<JournalRecord> {
+    const records: JournalRecord[] = [];
+    const range = { gte: `${channel}${SEPARATOR}`, lt: `${channel}${String.fromCharCode(0x22)}` };
+    for await (const [key, value] of this.#db.iterator(range)) {
+      const record = this.#read(value);
+      if (record) records.push(record);
+      else await this.#write([{ type: 'del', key }]);
+    }
+    yield* records.sort((a, b) => a.sequence - b.sequence);
+  }
+
+  has({ session, index }: SegmentId): boolean {
+    return this.#sessions.get(session)?.accepted.has(index) ?? false;
+  }
+
+  /** How many announcements of this session wait for their final answer. */
+  waiting(session: string): number {
+    return this.#sessions.get(session)?.accepted.size ?? 0;
+  }
+
+  legacy(channel: string, rendition: string): LegacyRecord | undefined {
+    return this.#legacy.get(channel)?.get(rendition);
+  }
+
+  /** The announcement has its final answer. An id that is not there is success. */
+  async forget({ session, index }: SegmentId): Promise<void> {
+    const found = this.#sessions.get(session);
+    if (!found?.accepted.delete(index)) return;
+    const operations: Operation[] = [
+      { type: 'del', key: `${found.channel}${SEPARATOR}${session}${SEPARATOR}a${pad(index)}` },
+    ];
+    // Tracks hold from their index to the next ones': older ones hold for nothing that is left.
+    const [lowest = Infinity] = found.accepted;
+    const tracks = [...found.tracks.keys()];
+    tracks.forEach((from, at) => {
+      const next = tracks[at + 1];
+      if (next === undefined || next > lowest) return;
+      found.tracks.delete(from);
+      operations.push(this.#removal(found.channel, session, `t${pad(from)}`));
+    });
+    await this.#write([...operations, ...this.#leftovers(session, found)]);
+  }
+
+  /** A connection may add to this session: its facts and tracks stay until `release`. */
+  hold(channel: string, session: string): void {
+    this.#sessionIndex(channel, session).held = true;
+  }
+
+  /** No connection has this session any more: when nothing of it waits, its facts and tracks go. */
+  async release(session: string): Promise<void> {
+    const found = this.#sessions.get(session);
+    if (!found) return;
+    found.held = false;
+    const operations = this.#leftovers(session, found);
+    if (operations.length > 0) await this.#write(operations);
+  }
+
+  async forgetLegacy(channel: string, rendition: string): Promise<void> {
+    if (!this.#legacy.get(channel)?.delete(rendition)) return;
+    await this.#write([{ type: 'del', key: `${channel}${SEPARATOR}l${SEPARATOR}${rendition}` }]);
+  }
+
+  /** All legacy feeds that are remembered. */
+  *legacyFeeds(): Iterable<{ channel: string; record: LegacyRecord }> {
+    for (const [channel, feeds] of this.#legacy)
+      for (const record of feeds.values()) yield { channel, record };
+  }
+
+  /** Waits for what is being written. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writing;
+    await this.#db.close();
+  }
+
+  #removal(channel: string, session: string, rest: string): Operation {
+    return { type: 'del', key: `${channel}${SEPARATOR}${session}${SEPARATOR}${rest}` };
+  }
+
+  #leftovers(session: string, found: SessionIndex): Operation[] {
+    if (found.held || found.accepted.size > 0) return [];
+    this.#sessions.delete(session);
+    return [
+      ...(found.session === undefined ? [] : [this.#removal(found.channel, session, 's')]),
+      ...[...found.tracks.keys()].map((index) => this.#removal(found.channel, session, `t${pad(index)}`)),
+    ];
+  }
+
+  #write(operations: Operation[]): Promise<void> {
+    if (this.#closed) return Promise.reject(new JournalError('journal-closed', 'the journal is closed'));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ operations, resolve, reject });
+      this.#writing ??= this.#writeAll().finally(() => {
+        this.#writing = undefined;
+      });
+    });
+  }
+
+  /** Group commit: all that came during the last sync goes with the next. */
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0);
+      try {
+        if (this.#failure) await this.#reopen();
+        await this.#db.batch(
+          group.flatMap(({ operations }) => operations),
+          { sync: true },
+        );
+        this.#failure = undefined;
+        for (const { resolve } of group) resolve();
+      } catch (cause) {
+        const message = `cannot write to the journal ${this.#folder}: free space there, or check its disk and permissions`;
+        if (!this.#failure) this.#logger.error(message, { error: errorText(cause) });
+        this.#failure = new JournalError('journal-write', message, { cause });
+        for (const { reject } of group) reject(this.#failure);
+      }
+    }
+  }
+
+  /** LevelDB takes no write after one that failed, until it is opened anew. */
+  async #reopen(): Promise<void> {
+    await this.#opened?.close();
+    await this.#openDatabase();
+  }
+
+  get #db(): ClassicLevel<string, JournalRecord> {
+    if (!this.#opened) throw new Error('the journal is not open');
+    return this.#opened;
+  }
+
+  /** It begins to open as soon as it is made, so it is made when its folder is there. */
+  async #openDatabase(): Promise<void> {
+    this.#opened = new ClassicLevel<string, JournalRecord>(join(this.#folder, 'db'), {
+      valueEncoding: 'json',
+    });
+    await this.#opened.open();
+  }
+
+  async #open(): Promise<void> {
+    const cannot = (cause: unknown): ConfigError =>
+      new ConfigError(
+        'journal-unwritable',
+        `cannot use the journal folder ${this.#folder}: give --journal a folder that this user can write to`,
+        { cause },
+      );
+    try {
+      await makeFolder(this.#folder);
+    } catch (cause) {
+      throw cannot(cause);
+    }
+    try {
+      await this.#openDatabase();
+      await this.#readAll();
+    } catch (error) {
+      await this.#opened?.close();
+      const cause = (error as { cause?: unknown }).cause ?? error;
+      const code = errorCode(cause);
+      if (code === 'LEVEL_LOCKED') {
+        throw new ConfigError(
+          'journal-locked',
+          `another process uses the journal ${this.#folder}: stop that hls-uploader, or give this one another --journal`,
+          { cause },
+        );
+      }
+      if (code !== 'LEVEL_CORRUPTION' && !looksCorrupt(cause)) throw cannot(cause);
+      await this.#beginAnew(cause).catch((failed: unknown) => {
+        throw failed instanceof ConfigError ? failed : cannot(failed);
+      });
+    }
+  }
+
+  async #beginAnew(cause: unknown): Promise<void> {
+    await this.#opened?.close();
+    const aside = join(this.#folder, `db-corrupt-${this.#now()}`);
+    const error = new JournalError('journal-corrupt', `the journal ${this.#folder} is corrupt`, { cause });
+    await rename(join(this.#folder, 'db'), aside);
+    this.#setAside++;
+    this.#logger.error('the journal is corrupt; a new one is begun, and segmenters will announce again', {
+      journal: this.#folder,
+      setAside: aside,
+      error: errorText(error),
+    });
+    this.#sessions.clear();
+    this.#legacy.clear();
+    await this.#openDatabase();
+  }
+
+  async #readAll(): Promise<void> {
+    const bad: Operation[] = [];
+    for await (const [key, value] of this.#db.iterator()) {
+      const record = this.#read(value);
+      if (!record) {
+        bad.push({ type: 'del', key });
+        continue;
+      }
+      this.#sequence = Math.max(this.#sequence, record.sequence + 1);
+      this.#index(key.slice(0, key.indexOf(SEPARATOR)), record);
+    }
+    if (bad.length > 0) {
+      this.#logger.error('records of the journal cannot be read and are left out', { records: bad.length });
+    }
+    // Whoever still has such a session says again what it is.
+    for (const [session, found] of this.#sessions) bad.push(...this.#leftovers(session, found));
+    if (bad.length > 0) await this.#db.batch(bad, { sync: true });
+  }
+
+  #known(record: NewRecord): number | undefined {
+    if (record.type === 'session') return this.#sessions.get(record.facts.session)?.session;
+    if (record.type !== 'tracks') return undefined;
+    return this.#sessions.get(record.tracks.session)?.tracks.get(record.tracks.index);
+  }
+
+  #read(value: unknown): JournalRecord | undefined {
+    const result = journalRecord.safeParse(value);
+    if (!result.success) this.#unreadable++;
+    return result.data;
+  }
+
+  #index(channel: string, record: JournalRecord): void {
+    switch (record.type) {
+      case 'session':
+        this.#sessionIndex(channel, record.facts.session).session = record.sequence;
+        break;
+      case 'tracks': {
+        const found = this.#sessionIndex(channel, record.tracks.session);
+        found.tracks.set(record.tracks.index, record.sequence);
+        found.tracks = new Map([...found.tracks].sort(([a], [b]) => a - b));
+        break;
+      }
+      case 'accepted':
+        this.#sessionIndex(channel, record.announcement.session).accepted.add(record.announcement.index);
+        break;
+      case 'legacy': {
+        const feeds = this.#legacy.get(channel) ?? new Map<string, LegacyRecord>();
+        this.#legacy.set(channel, feeds.set(record.rendition, record));
+      }
+    }
+  }
+
+  #sessionIndex(channel: string, session: string): SessionIndex {
+    const found = this.#sessions.get(session);
+    if (found) return found;
+    const made: SessionIndex = { channel, held: false, tracks: new Map(), accepted: new Set() };
+    this.#sessions.set(session, made);
+    return made;
+  }
+}
+
+/** Keys sort by session, then by what the record is about. */
+function keyOf(channel: string, record: JournalRecord): string {
+  switch (record.type) {
+    case 'session':
+      return [channel, record.facts.session, 's'].join(SEPARATOR);
+    case 'tracks':
+      return [channel, record.tracks.session, `t${pad(record.tracks.index)}`].join(SEPARATOR);
+    case 'accepted':
+      return [channel, record.announcement.session, `a${pad(record.announcement.index)}`].join(SEPARATOR);
+    case 'legacy':
+      return [channel, 'l', record.rendition].join(SEPARATOR);
+  }
+}
+
+/** LevelDB tells some kinds of damage only by the text; a file of the database that is missing is one of them. */
+function looksCorrupt(cause: unknown): boolean {
+  return /corruption|missing files|\.ldb|\.log:|JSON|decode/i.test(errorText(cause));
+}

@@ -1,0 +1,188 @@
+import { accessSync, constants } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { channelName, DEFAULT_PORT, defaultSpoolBase } from '@hls-uplink/protocol';
+import { ConfigError, loadOptions, type LogLevel } from '@hls-uplink/runtime';
+import { parseStoreUrl, type StoreLocation } from '@hls-uplink/store';
+import { z } from 'zod';
+
+export interface Address {
+  host: string;
+  /** 0: any that is free. */
+  port: number;
+}
+
+const ADDRESS = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/i;
+const address = z
+  .string()
+  .refine((text) => Number(ADDRESS.exec(text)?.[3] ?? Infinity) <= 65535, 'not HOST:PORT');
+const GIGABYTE = 1024 ** 3;
+
+const schema = z.strictObject({
+  listen: address.default(`127.0.0.1:${DEFAULT_PORT}`).describe('HOST:PORT where segmenters connect'),
+  http: address
+    .default('127.0.0.1:8080')
+    .describe('HOST:PORT of the status page, the health checks and /live'),
+  store: z
+    .string()
+    .optional()
+    .describe('URL of where to publish: file:///folder or s3://bucket/prefix (default: a folder)'),
+  bucket: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9_.-]{1,255}$/, 'a bucket name has letters, digits, _ . - only'),
+      z.string(),
+    )
+    .default({})
+    .describe('NAME=URL: the store that segmenters mean by the bucket NAME; may be repeated'),
+  journal: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('folder of the journal and of the segments that were sent here (default: a state folder)'),
+  spoolRoot: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      `folders below which announced files may lie; may be repeated (default: ${defaultSpoolBase()})`,
+    ),
+  spoolLimit: z.number().positive().default(16).describe('gigabytes that the segments sent here may take'),
+  window: z.number().int().min(3).max(10_000).default(6).describe('segments in the live window at least'),
+  targetDuration: z
+    .number()
+    .int()
+    .min(1)
+    .max(3600)
+    .optional()
+    .describe('EXT-X-TARGETDURATION, seconds (default: from the streams)'),
+  drainTimeout: z
+    .number()
+    .min(0)
+    .max(3600)
+    .default(10)
+    .describe('how long uploads under way may take when stopping, seconds'),
+  logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('error, warn, info or debug'),
+  token: z.string().min(1).max(1000).optional().describe('what segmenters must show'),
+});
+
+/** What an uploader process does, complete and checked. */
+export interface Settings {
+  listen: Address;
+  http: Address;
+  store: { url: string; location: StoreLocation };
+  /** By name. */
+  buckets: Map<string, { url: string; location: StoreLocation }>;
+  journal: string;
+  spoolRoots: string[];
+  spoolBytes: number;
+  window: number;
+  targetDuration?: number;
+  drainTimeoutMs: number;
+  logLevel: LogLevel;
+  token?: string;
+  /** To be logged. */
+  warnings: string[];
+}
+
+export type Task =
+  | { kind: 'run'; settings: Settings }
+  /** `hls-uploader end CHANNEL`, to the daemon at this address. */
+  | { kind: 'end'; channel: string; http: Address; token?: string }
+  | { kind: 'print'; text: string };
+
+/** @throws ConfigError for every mistake of the operator */
+export async function loadTask(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  version: string,
+): Promise<Task> {
+  const loaded = await loadOptions({
+    name: 'hls-uploader',
+    version,
+    schema,
+    argv,
+    env,
+    envPrefix: 'HLS_UPLOADER',
+    secrets: ['token'],
+    usage:
+      '[options]\n  hls-uploader end CHANNEL [--http HOST:PORT]\n\nTakes segments from hls-segmenter and publishes them as live HLS.',
+    positionals: { min: 0, max: 2 },
+    examples: [
+      ['--store file:///var/www/live', 'publish into a folder'],
+      ['--store s3://bucket/live?region=eu-central-1', 'publish into a bucket'],
+      ['end news', 'end the stream of the channel news'],
+    ],
+    epilogue: 'Exit codes: 0 asked to stop, 1 failed, 2 wrong usage or a setting that cannot work.',
+  });
+  if (loaded.kind === 'print') return loaded;
+  const { options, positionals, warnings } = loaded;
+  const { token, targetDuration } = options;
+  const http = parseAddress(options.http);
+  const [command, channel] = positionals;
+  if (command !== undefined) {
+    if (command !== 'end' || channel === undefined) {
+      const message = `unexpected argument ${JSON.stringify(command)}: hls-uploader takes options, or end CHANNEL`;
+      throw new ConfigError('bad-argument', message);
+    }
+    checkChannel(channel);
+    return { kind: 'end', channel, http, ...(token !== undefined && { token }) };
+  }
+  const state = stateFolder(env);
+  const url = options.store ?? pathToFileURL(join(state, 'live')).href;
+  const settings: Settings = {
+    listen: parseAddress(options.listen),
+    http,
+    store: { url, location: parseStoreUrl(url) },
+    buckets: new Map(
+      Object.entries(options.bucket).map(([name, bucketUrl]) => [
+        name,
+        { url: bucketUrl, location: parseStoreUrl(bucketUrl) },
+      ]),
+    ),
+    journal: resolve(options.journal ?? join(state, 'journal')),
+    spoolRoots: (options.spoolRoot ?? [defaultSpoolBase({ env })]).map((root) => resolve(root)),
+    spoolBytes: options.spoolLimit * GIGABYTE,
+    window: options.window,
+    drainTimeoutMs: options.drainTimeout * 1000,
+    logLevel: options.logLevel,
+    warnings,
+    ...(targetDuration !== undefined && { targetDuration }),
+    ...(token !== undefined && { token }),
+  };
+  return { kind: 'run', settings };
+}
+
+/** A channel may be named with its bucket: `bucket:channel`. */
+function checkChannel(name: string): void {
+  if (channelName.safeParse(name.slice(name.indexOf(':') + 1)).success) return;
+  throw new ConfigError('bad-argument', `${JSON.stringify(name.slice(0, 80))} is no name of a channel`);
+}
+
+export function parseAddress(text: string): Address {
+  const [, bracketed, plain, port] = ADDRESS.exec(text) ?? [];
+  return { host: bracketed ?? plain ?? '', port: Number(port) };
+}
+
+/** `/var/lib/hls-uploader` where this user can write to it, else below the user's state folder (XDG Base Directory). */
+export function stateFolder(env: NodeJS.ProcessEnv): string {
+  const system = '/var/lib/hls-uploader';
+  if (isWritable(system)) return system;
+  const base = env['XDG_STATE_HOME'];
+  return join(
+    base !== undefined && isAbsolute(base) ? base : join(homedir(), '.local', 'state'),
+    'hls-uploader',
+  );
+}
+
+function isWritable(folder: string): boolean {
+  for (const path of [folder, dirname(folder)]) {
+    try {
+      accessSync(path, constants.W_OK | constants.X_OK);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return false;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,50 @@
+import type { Clock } from '@hls-uplink/runtime';
+import type { ObjectStore } from '@hls-uplink/store';
+import type { ReadBack } from './channel/reopen.js';
+import { MAX_PLAYLIST_BYTES } from './playlist-lane.js';
+import { timed } from './timed.js';
+
+/** Playlists of one channel that are read at most; what has more is no channel of ours. */
+const MOST_PLAYLISTS = 500;
+const TIMEOUT_MS = 30_000;
+
+/**
+ * The published playlists of a channel as they are in the store: all that lie directly below its name where the store
+ * can list, else the multivariant playlist, those it names, and those of the renditions known already.
+ * @throws StoreError
+ */
+export async function readBack(
+  store: ObjectStore,
+  channel: string,
+  known: Iterable<string>,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): Promise<ReadBack[]> {
+  const prefix = `${channel}/`;
+  const read = async (key: string): Promise<ReadBack | undefined> => {
+    const found = await timed(
+      { clock, ms: TIMEOUT_MS, signal, doing: `get ${key} from ${store.name}` },
+      (aborted) => store.get(key, { signal: aborted, maxBytes: MAX_PLAYLIST_BYTES }),
+    );
+    return found && { key, text: found.text };
+  };
+  const keys = new Set<string>([`${prefix}index.m3u8`]);
+  if (store.capabilities.list) {
+    for await (const { key } of store.list(prefix, signal)) if (isPlaylistOf(key, prefix)) keys.add(key);
+  } else {
+    for (const key of known) keys.add(key);
+    const multivariant = await read(`${prefix}index.m3u8`);
+    for (const uri of multivariant?.text.split(/\r?\n/) ?? []) {
+      if (isPlaylistOf(prefix + uri, prefix)) keys.add(prefix + uri);
+    }
+  }
+  const playlists: ReadBack[] = [];
+  for (const key of [...keys].slice(0, MOST_PLAYLISTS)) {
+    const found = await read(key);
+    if (found) playlists.push(found);
+  }
+  return playlists;
+}
+
+function isPlaylistOf(key: string, prefix: string): boolean {
+  return key.startsWith(prefix) && /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.m3u8$/.test(key.slice(prefix.length));
+}

@@ -1,0 +1,204 @@
+import type { SegmentId } from '@hls-uplink/protocol';
+import { Backoff, errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
+import { StoreError, type ObjectStore } from '@hls-uplink/store';
+import { SEGMENT_CACHE_CONTROL, SEGMENT_TYPE } from './cache-control.js';
+import type { SpoolFiles } from './spool-files.js';
+import { retryDelay, type StoreHealth } from './store-health.js';
+import { timed } from './timed.js';
+
+export interface SegmentJob {
+  /** Streams take turns: channel and rendition. */
+  stream: string;
+  id: SegmentId;
+  key: string;
+  path: string;
+  bytes: number;
+  crc32: number;
+  /** Called once, with what became of it. */
+  done(outcome: 'stored' | 'lost'): void;
+}
+
+export interface SegmentLaneOptions {
+  store: ObjectStore;
+  files: SpoolFiles;
+  health: StoreHealth;
+  clock: Clock;
+  logger: Logger;
+  /** Bytes in flight at most; one segment that is larger goes alone. Default 64 MB. */
+  maxBytes?: number;
+  /** Segments in flight at most. Default 16. */
+  maxCount?: number;
+}
+
+const MEGABYTE = 1024 * 1024;
+/** Larger ones go from their file, in pieces. */
+const BUFFERED_BYTES = 32 * MEGABYTE;
+/**
+ * The store gives up connections on which nothing moves; this is for one that moves by single bytes: whatever is slower
+ * than this, bytes a second, does not move.
+ */
+const LEAST_RATE = 4096;
+const LEAST_TIME_MS = 60_000;
+/** After so many failures in a row one attempt at a time is enough to see whether the store is back. */
+const FAILING = 3;
+
+/**
+ * Puts segments in parallel, bounded by their bytes and number, the streams in turn, each stream's in order of arrival.
+ * A put that fails is tried again for ever, with delays; it is given up only when its file is gone.
+ */
+export class SegmentLane {
+  readonly #options: Required<SegmentLaneOptions>;
+  /** In the order of their turns. */
+  readonly #streams = new Map<string, SegmentJob[]>();
+  readonly #delays = new Map<SegmentJob, { backoff: Backoff; wake?: AbortController }>();
+  readonly #aborted = new AbortController();
+  readonly #idle = new Set<() => void>();
+  readonly #unlisten: () => void;
+  #bytes = 0;
+  #count = 0;
+  #failures = 0;
+  #draining = false;
+
+  constructor(options: SegmentLaneOptions) {
+    this.#options = { maxBytes: 64 * MEGABYTE, maxCount: 16, ...options };
+    this.#unlisten = options.health.onRecovered(() => this.#wakeAll());
+  }
+
+  /** Bytes and number of what is being put, and how many wait. */
+  get load(): { bytes: number; count: number; waiting: number } {
+    const queued = [...this.#streams.values()].reduce((sum, jobs) => sum + jobs.length, 0);
+    return { bytes: this.#bytes, count: this.#count, waiting: queued + this.#delays.size };
+  }
+
+  put(job: SegmentJob): void {
+    this.#enqueue(job, 'last');
+    this.#next();
+  }
+
+  /** Begins nothing new; resolves when nothing is in flight, or at `signal`, which aborts what is. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#draining = true;
+    const abort = (): void => this.#aborted.abort();
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    while (this.#count > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
+    signal.removeEventListener('abort', abort);
+    this.close();
+  }
+
+  close(): void {
+    this.#draining = true;
+    this.#unlisten();
+    this.#aborted.abort();
+    this.#wakeAll();
+  }
+
+  #enqueue(job: SegmentJob, where: 'first' | 'last'): void {
+    const jobs = this.#streams.get(job.stream) ?? [];
+    if (where === 'first') jobs.unshift(job);
+    else jobs.push(job);
+    this.#streams.set(job.stream, jobs);
+  }
+
+  #next(): void {
+    for (;;) {
+      const most = this.#failures >= FAILING ? 1 : this.#options.maxCount;
+      if (this.#draining || this.#count >= most) return;
+      const [turn] = this.#streams;
+      const job = turn?.[1][0];
+      if (!turn || !job) return;
+      // The one whose turn it is waits for room; smaller ones that passed it by could hold it up for ever.
+      if (this.#count > 0 && this.#bytes + job.bytes > this.#options.maxBytes) return;
+      const [stream, jobs] = turn;
+      jobs.shift();
+      this.#streams.delete(stream);
+      if (jobs.length > 0) this.#streams.set(stream, jobs);
+      this.#bytes += job.bytes;
+      this.#count++;
+      void this.#run(job);
+    }
+  }
+
+  async #run(job: SegmentJob): Promise<void> {
+    const outcome = await this.#attempt(job);
+    this.#bytes -= job.bytes;
+    this.#count--;
+    for (const resolve of this.#idle) resolve();
+    this.#idle.clear();
+    if ('retryMs' in outcome) void this.#later(job, outcome.retryMs);
+    else {
+      this.#delays.delete(job);
+      job.done(outcome.done);
+    }
+    this.#next();
+  }
+
+  async #attempt(job: SegmentJob): Promise<{ done: 'stored' | 'lost' } | { retryMs: number }> {
+    const { files, health, logger } = this.#options;
+    const delay = this.#delays.get(job) ?? { backoff: new Backoff({ firstMs: 200, longestMs: 10_000 }) };
+    this.#delays.set(job, delay);
+    try {
+      const put =
+        job.bytes > BUFFERED_BYTES
+          ? await files.lend(job.path, job, (file) => this.#put(job, { file, bytes: job.bytes }))
+          : await this.#putBuffered(job);
+      if (put.ok) {
+        this.#failures = 0;
+        health.succeeded();
+        return { done: 'stored' };
+      }
+      if (put.why === 'failed') {
+        logger.warn('cannot read a segment now', { key: job.key, error: put.reason });
+        return { retryMs: delay.backoff.next() };
+      }
+      logger.error('the bytes of a segment are gone', { key: job.key, error: put.reason });
+      return { done: 'lost' };
+    } catch (error) {
+      if (this.#aborted.signal.aborted) return { retryMs: 0 };
+      if (error instanceof StoreError && error.code === 'unreadable-body') {
+        logger.error('the bytes of a segment are gone', { key: job.key, error: errorText(error) });
+        return { done: 'lost' };
+      }
+      this.#failures++;
+      health.failed(error);
+      logger.debug('a segment could not be put', { key: job.key, error: errorText(error) });
+      return { retryMs: retryDelay(error, delay.backoff) };
+    }
+  }
+
+  async #putBuffered(job: SegmentJob): Promise<{ ok: true } | { ok: false; why: string; reason: string }> {
+    const read = await this.#options.files.read(job.path, job);
+    if (!read.ok) return read;
+    await this.#put(job, { bytes: read.buffer });
+    return { ok: true };
+  }
+
+  async #put(job: SegmentJob, body: Parameters<ObjectStore['put']>[1]): Promise<void> {
+    const { store, clock } = this.#options;
+    const ms = LEAST_TIME_MS + (job.bytes / LEAST_RATE) * 1000;
+    await timed(
+      { clock, ms, signal: this.#aborted.signal, doing: `put ${job.key} to ${store.name}` },
+      (signal) =>
+        store.put(job.key, body, { contentType: SEGMENT_TYPE, cacheControl: SEGMENT_CACHE_CONTROL, signal }),
+    );
+  }
+
+  async #later(job: SegmentJob, ms: number): Promise<void> {
+    const wake = new AbortController();
+    const delay = this.#delays.get(job);
+    if (delay) delay.wake = wake;
+    await sleep(this.#options.clock, ms, wake.signal);
+    if (delay) delete delay.wake;
+    if (this.#draining) return;
+    this.#enqueue(job, 'first');
+    this.#next();
+  }
+
+  #wakeAll(): void {
+    this.#failures = 0;
+    for (const { wake, backoff } of this.#delays.values()) {
+      backoff.reset();
+      wake?.abort();
+    }
+  }
+}
