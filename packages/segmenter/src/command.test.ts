@@ -176,7 +176,7 @@ describe('the command', () => {
   test(
     'leaves at the end of stdin, and goes on with the next index in the same session',
     async () => {
-      for (const _round of [1, 2]) {
+      for (let round = 0; round < 2; round++) {
         const process = segmenter('-');
         process.child.stdin.end(await readFile(clip));
         expect((await process.ended).code).toBe(0);

@@ -2,8 +2,8 @@ import { close, constants, openSync, readSync } from 'node:fs';
 import { errorCode, sleep, type Clock } from '@hls-uplink/runtime';
 import type { Source } from './source.js';
 
-/** Memory is taken in pieces of this size, and filled by several reads: no copy, and little to collect. */
-const SLAB_BYTES = 1024 * 1024;
+/** Read at once; a pipe may have been made larger than usual. */
+const READ_BYTES = 256 * 1024;
 /** What a pipe holds unless set otherwise (pipe(7)). */
 const PIPE_BYTES = 64 * 1024;
 /** Read at one go before others have their turn. */
@@ -17,8 +17,7 @@ const LONGEST_PAUSE_MS = 40;
  * the pipe was found nearly full, since then the writer waits for us.
  */
 export class NonBlockingReader {
-  #slab = Buffer.alloc(0);
-  #used = 0;
+  readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #sinceTurn = 0;
   #sincePause = 0;
   #pauseMs = 1;
@@ -28,25 +27,19 @@ export class NonBlockingReader {
     private readonly clock: Clock,
   ) {}
 
-  /** The next bytes; `'nothing'` for now; `'end'` when there is nothing and no writer has it open. */
+  /** The next bytes, valid until the next call; `'nothing'` for now; `'end'` when there is nothing and no writer has it open. */
   next(): Uint8Array | 'nothing' | 'end' {
-    if (this.#slab.length - this.#used < PIPE_BYTES) {
-      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-      this.#used = 0;
-    }
     let bytes: number;
     try {
-      bytes = readSync(this.fd, this.#slab, this.#used, this.#slab.length - this.#used, null);
+      bytes = readSync(this.fd, this.#buffer, 0, READ_BYTES, null);
     } catch (error) {
       if (errorCode(error) === 'EAGAIN') return 'nothing';
       throw error;
     }
     if (bytes === 0) return 'end';
-    const chunk = this.#slab.subarray(this.#used, this.#used + bytes);
-    this.#used += bytes;
     this.#sinceTurn += bytes;
     this.#sincePause += bytes;
-    return chunk;
+    return this.#buffer.subarray(0, bytes);
   }
 
   /** Gives way to timers and sockets when much was read at one go. */

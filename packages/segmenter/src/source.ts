@@ -8,7 +8,7 @@ import { PipeSource } from './pipe-source.js';
 /** Where the bytes come from. */
 export interface Source {
   /**
-   * The bytes in order, in chunks that nobody writes to again. Ends at the end of input, or when the signal is aborted.
+   * The bytes in order; each chunk is valid until the next is asked for. Ends at the end of input, or when the signal is aborted.
    * The event loop never waits for input.
    * @throws an error with a code when the input can be read no longer
    */

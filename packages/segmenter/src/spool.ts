@@ -60,6 +60,7 @@ export class Spool {
         throw error;
       }
     } catch (error) {
+      if (signal?.aborted) throw error;
       throw spoolError(folder, waitMs, error);
     }
   }

@@ -13,7 +13,7 @@ const shown = (written: string): string[] =>
 function terminal(
   isTTY: boolean,
   columns = 80,
-): { out: PassThrough & { isTTY: boolean; columns: number }; text(): string } {
+): { out: PassThrough & { isTTY: boolean; columns: number }; text: () => string } {
   const out = Object.assign(new PassThrough(), { isTTY, columns });
   return { out, text: () => String(out.read() ?? '') };
 }
@@ -102,7 +102,9 @@ describe('the limit of the log', () => {
     const limit = new LogLimit(clock);
     const lines: string[] = [];
     const say = (state: string): void =>
-      limit.change('uploader', state, ({ repeats }) => lines.push(`${state} ${String(repeats ?? '-')}`));
+      limit.change('uploader', state, ({ repeats }) =>
+        lines.push(`${state} ${JSON.stringify(repeats ?? 0)}`),
+      );
     say('down');
     for (let i = 0; i < 59; i++) {
       clock.advance(1000);
@@ -113,6 +115,6 @@ describe('the limit of the log', () => {
     say('up');
     say('down');
     limit.change('another', 'down', () => lines.push('another'));
-    expect(lines).toEqual(['down -', 'down 59', 'up -', 'down -', 'another']);
+    expect(lines).toEqual(['down 0', 'down 59', 'up 0', 'down 0', 'another']);
   });
 });

@@ -50,7 +50,7 @@ export class StatusLine {
   #draw(): void {
     if (!this.#text) return;
     // A line that wraps could not be cleared.
-    const width = Math.max(10, (this.terminal.columns ?? 80) - 1);
+    const width = Math.max(10, (this.terminal.columns || 80) - 1);
     this.terminal.write(CLEAR + this.#text().slice(0, width));
   }
 

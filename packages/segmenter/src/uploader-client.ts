@@ -198,12 +198,15 @@ export class UploaderClient {
       );
     } else {
       this.#limit.change(uploader, `unreachable ${code ?? reason}`, (fields) =>
-        logger.warn('cannot reach the uploader; trying on, segments wait in the spool', {
-          uploader,
-          reason,
-          ...waiting,
-          ...fields,
-        }),
+        logger.warn(
+          'cannot reach the uploader: start it, or name another with --uploader; trying on, segments wait in the spool',
+          {
+            uploader,
+            reason,
+            ...waiting,
+            ...fields,
+          },
+        ),
       );
     }
   }
