@@ -11,6 +11,7 @@ import { freePort, start, until, type Exit, type StartedProcess } from './proces
 const bin = (name: string): string => fileURLToPath(new URL(`../../packages/${name}`, import.meta.url));
 export const SEGMENTER = bin('segmenter/bin/hls-segmenter.js');
 export const UPLOADER = bin('uploader/bin/hls-uploader.js');
+export const LIVE_UPLOAD = bin('segmenter/bin/live_upload.js');
 
 export interface LiveOptions {
   renditions?: readonly Rendition[];

@@ -201,7 +201,7 @@ describe('every mistake names option, source, what was wrong and what is expecte
     ['a wrong item', 'spool-root: [a, 5]', 'bad-option', /item 1/],
     ['an unknown name inside', 'channels: [{nam: x}]', 'bad-option', /channels/],
     ['a name twice', 'window: 1\nwindow: 2', 'bad-config-file', /cannot use the configuration file .*unique/],
-    ['no YAML', 'a: [', 'bad-config-file', /cannot use the configuration file/],
+    ['no YAML', 'a: [', 'bad-config-file', /cannot use the configuration file .*: give --config/],
     ['a list', '- a', 'bad-config-file', /no list/],
     ['a text', 'hello', 'bad-config-file', /no list/],
   ])('in the file: %s', async (_name, text, code, message) => {

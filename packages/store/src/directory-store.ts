@@ -65,7 +65,8 @@ export class DirectoryStore implements ObjectStore {
         if (ifAbsent) await linkNew(temporary, path, doing);
         else await rename(temporary, path);
       } finally {
-        await unlink(temporary).catch(ignoreMissing);
+        // What went wrong before is the reason; what stays is removed at a later start.
+        await unlink(temporary).catch(() => undefined);
       }
       await syncFolder(folder);
     } catch (error) {

@@ -62,7 +62,9 @@ export function s3Error(
   if (error instanceof StoreError) return error;
   if (signal?.aborted) return new StoreError('aborted', `Stopped: ${doing}`, { cause: signal.reason });
   const [code, remedy] = finding(error as SdkError, location);
-  return new StoreError(code, `Cannot ${doing}: ${because(error as SdkError)}; ${remedy}`, { cause: error });
+  // The SDK's own word for an answer without one would only stand behind what is said here.
+  const cause = (error as SdkError).message === 'UnknownError' ? undefined : error;
+  return new StoreError(code, `Cannot ${doing}: ${because(error as SdkError)}; ${remedy}`, { cause });
 }
 
 function finding(error: SdkError, { bucket, endpoint }: Pick<S3Location, 'bucket' | 'endpoint'>): Finding {
