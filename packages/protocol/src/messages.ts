@@ -61,7 +61,7 @@ export const track = z.strictObject({
   width: z.number().int().positive().optional(),
   height: z.number().int().positive().optional(),
   /** Pictures a second. */
-  frameRate: z.number().positive().optional(),
+  frameRate: z.number().min(0.01).max(1000).optional(),
   channels: z.number().int().positive().optional(),
   sampleRate: z.number().int().positive().optional(),
   /** ISO 639-2, from the PMT. */

@@ -1,6 +1,7 @@
 import type { Announcement, SegmentId, Tracks, UploaderMessage } from '@hls-uplink/protocol';
 import { Backoff, errorText, sleep, type Logger } from '@hls-uplink/runtime';
 import type { ChannelEvent, Effect, SourceFacts } from './channel/event.js';
+import { isSettled } from './channel/source.js';
 import type { ChannelSettings, ChannelState } from './channel/state.js';
 import type { ChannelLogic } from './channel-logic.js';
 import type { Journal } from './journal.js';
@@ -138,7 +139,7 @@ export class ChannelWorker {
   /** Whether an announcement is new, waits for its final answer, or has had it. */
   status({ session, index }: SegmentId): 'new' | 'accepted' | 'answered' {
     const source = this.#state.sources[session];
-    if (source && (index <= source.settled || source.answered.includes(index))) return 'answered';
+    if (source && isSettled(source, index)) return 'answered';
     return this.#options.journal.has({ session, index }) ? 'accepted' : 'new';
   }
 

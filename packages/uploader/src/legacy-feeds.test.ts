@@ -112,6 +112,7 @@ describe('LegacyFeeds', () => {
     });
     expect((await readdir(uploader.spool)).sort()).toEqual((await readdir(made)).sort());
     await until('the copies to go', () => uploader.ownSpool.bytes === 0);
+    await until('the repeat to be counted', () => uploader.legacy.counts.repeats === 1);
     expect(uploader.legacy.counts).toEqual({ lines: 5, repeats: 1, refused: 0 });
     expect(errors).toEqual([]);
   });

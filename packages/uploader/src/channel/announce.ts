@@ -1,9 +1,9 @@
 import type { Announcement, Gap, Segment, Tracks } from '@hls-uplink/protocol';
 import { beginLife } from './life.js';
-import { answer, renditionOf, settleSkipped } from './source.js';
+import { answer, isSettled, renditionOf, settleSkipped } from './source.js';
 import type { Item, RenditionState, SourceState, Turn } from './state.js';
 import { nominalStart, placeOf, rawDuration, TICKS_PER_SECOND } from './ticks.js';
-import { claimSlot, isBehind, locate, overlappedSlots, type Position } from './timeline.js';
+import { claimSlot, hasVideo, isBehind, locate, overlappedSlots, type Position } from './timeline.js';
 
 /** Sound is cut between whole PES, so a segment of sound alone that begins anew starts within one of them. */
 const AUDIO_PES_90K = TICKS_PER_SECOND / 4;
@@ -39,6 +39,14 @@ export function takeAnnouncement(
     return;
   }
   if (isPending(turn, source, rendition, index)) return;
+  if (source.over) {
+    settleSkipped(source, index);
+    source.last = { index };
+    if (announcement.type === 'leave' || announcement.type === 'end') source.gone = 'left';
+    return event === 'accepted'
+      ? answer(turn, { session, index }, { type: 'dropped', code: 'late' })
+      : undefined;
+  }
   if (state.phase === 'ended') {
     const open = Object.values(state.renditions).some((one) => one.endList && !one.storedEnd);
     if (open) {
@@ -75,8 +83,7 @@ export function takeAnnouncement(
 function isAnswered(source: SourceState, rendition: RenditionState, index: number): boolean {
   const { session } = source.facts;
   return (
-    index <= source.settled ||
-    source.answered.includes(index) ||
+    isSettled(source, index) ||
     rendition.queue.some(({ id, answered }) => answered && id.index === index && id.session === session)
   );
 }
@@ -100,6 +107,15 @@ function enqueue(
 ): void {
   const { state } = turn;
   const id = { session: announcement.session, index: announcement.index };
+  const lost = event === 'refused' || announcement.type === 'gap';
+  const longest = (state.targetDuration ?? 3 * state.target!) + 1;
+  if (lost && rawDuration(announcement.startPts, announcement.endPts) > longest * TICKS_PER_SECOND) {
+    source.last = { index: id.index };
+    return event === 'accepted' ? answer(turn, id, { type: 'dropped', code: 'too-long' }) : undefined;
+  }
+  if (announcement.discontinuity === 'tables' || announcement.discontinuity === 'timestamps') {
+    source.changed = id.index;
+  }
   const position = locate(state, source, announcement, rendition.frame);
   if (!position) {
     source.last = { index: id.index };
@@ -110,7 +126,7 @@ function enqueue(
   const { fromStart, toCut, gop } = measure(rendition, announcement, position, state.target!);
   if (gop > 0) stateGop(rendition, gop, state.target!);
 
-  const slot = rendition.alone ? undefined : claimSlot(state, rendition, position);
+  const slot = rendition.alone ? undefined : claimSlot(state, rendition, position, hasVideo(rendition));
   if (!slot && !rendition.alone) {
     if (!position.contiguous) return late(turn, event, id, rendition);
     leaveAlignment(turn, rendition);
@@ -121,7 +137,6 @@ function enqueue(
     return;
   }
 
-  const lost = event === 'refused' || announcement.type === 'gap';
   const item: Item = {
     id,
     announcement,
@@ -132,7 +147,6 @@ function enqueue(
     end: position.end,
     fromStart,
     toCut,
-    changed: announcement.discontinuity === 'tables' || announcement.discontinuity === 'timestamps',
     state: lost ? 'lost' : 'undecided',
     answered: event === 'refused',
   };
@@ -197,7 +211,7 @@ function measure(
 ): { fromStart: boolean; toCut: boolean; gop: number } {
   if (announcement.type === 'gap') return { fromStart: true, toCut: true, gop: 0 };
   const { keyPictures, ended, endPts } = announcement;
-  const audioAlone = keyPictures.length === 0 && !rendition.tracks.some((track) => track.kind === 'video');
+  const audioAlone = keyPictures.length === 0 && !hasVideo(rendition);
   let gop = 0;
   if (ended === 'cut') {
     keyPictures.forEach(({ pts }, i) => {

@@ -1,6 +1,7 @@
 import { advance, checkLengths, nextSlot } from './publish.js';
 import { answer } from './source.js';
-import type { ChannelState, Entry, LeftKey, RenditionState, Turn } from './state.js';
+import { leaving } from './leaving.js';
+import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
 const participants = (state: ChannelState): RenditionState[] =>
@@ -24,8 +25,11 @@ export function start(turn: Turn): void {
   const due = startAt(state);
   if (due === undefined) return;
   const sources = Object.values(state.sources);
-  const expected = new Set(sources.flatMap((source) => source.facts.renditions ?? []));
   const there = participants(state);
+  const present = sources.filter(
+    ({ connected, facts }) => connected || there.some((one) => one.name === facts.rendition),
+  );
+  const expected = new Set(present.flatMap((source) => source.facts.renditions ?? []));
   const complete = expected.size > 0 && [...expected].every((name) => there.some((one) => one.name === name));
   const over = sources.every(
     (source) => source.gone === 'ended' || (!source.connected && source.last === undefined),
@@ -51,13 +55,6 @@ export function start(turn: Turn): void {
 export const endDate = ({ dateMs, start: from, end: to }: Entry): number =>
   dateMs + (to - from) / TICKS_PER_MS;
 
-/** What leaves with these entries, and how long it must stay (HLS-RULES 10). */
-export function leaving(entries: RenditionState['entries'], longestPlaylistMs: number): LeftKey[] {
-  return entries.flatMap(({ key, start: from, end }) =>
-    key === undefined ? [] : [{ key, keepMs: Math.ceil((end - from) / TICKS_PER_MS + longestPlaylistMs) }],
-  );
-}
-
 /** A new life under the same name: an empty window, the next number, a discontinuity (DESIGN.md, "A new life"). */
 export function beginLife({ state }: Turn, targetSeconds: number): void {
   const renditions = Object.values(state.renditions);
@@ -79,7 +76,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
     if (source.last) source.last = { index: source.last.index };
   }
   for (const rendition of renditions) {
-    rendition.previous.push(...leaving(rendition.entries, rendition.longestPlaylistMs));
+    rendition.previous.push(...leaving(rendition.entries));
     rendition.discontinuitySequence += rendition.entries.filter((entry) => entry.discontinuity).length;
     Object.assign(rendition, {
       entries: [],
@@ -90,7 +87,6 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
       dirty: false,
       away: false,
       longest: 0,
-      longestPlaylistMs: 0,
       peakBandwidth: 0,
       totalBytes: 0,
       total90k: 0,
@@ -135,8 +131,8 @@ export function end(turn: Turn): void {
   if (pending || behind || renditions.length === 0) return;
   state.phase = 'ended';
   for (const rendition of renditions) {
+    if (!rendition.endList) rendition.dirty = true;
     rendition.endList = true;
-    rendition.dirty = true;
   }
   effects.push({
     type: 'report',

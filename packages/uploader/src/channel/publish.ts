@@ -1,20 +1,32 @@
 import { checkLength, leaveAlignment, segmentName, upload } from './announce.js';
 import { answer, hasLeft } from './source.js';
+import { leaving } from './leaving.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
-import { breaksBefore, CHANNEL_HOLE_90K, dateOf, epochOf, fixNumbers, slotById } from './timeline.js';
+import {
+  breaksBefore,
+  CHANNEL_HOLE_90K,
+  dateOf,
+  epochOf,
+  fixNumbers,
+  hasVideo,
+  slotById,
+} from './timeline.js';
 
 /** When a slot that a sibling has published and this rendition has not is lost, milliseconds (DESIGN.md, "Lost"). */
 export function lostAt(state: ChannelState, rendition: RenditionState): number {
-  if (state.failing) return Infinity;
-  return rendition.updatedMs + 1500 * (state.targetDuration ?? 0) - rendition.putMs;
+  const { failing, tail, storedTail, updatedMs, putMs } = rendition;
+  if (failing || tail > storedTail) return Infinity;
+  const targetMs = 1000 * (state.targetDuration ?? 0);
+  return updatedMs + 1.5 * targetMs - Math.min(putMs, targetMs / 4);
 }
 
 /** Appends to the playlist whatever may be listed now; false when that was nothing. */
 export function advance(turn: Turn, rendition: RenditionState): boolean {
   let listed = false;
   while (rendition.alone ? listNextAlone(turn, rendition) : listNext(turn, rendition)) listed = true;
-  if (listed) rendition.dirty = true;
+  // A partial one that is dropped before the first entry lists nothing.
+  if (listed && rendition.entries.length > 0) rendition.dirty = true;
   return listed;
 }
 
@@ -49,6 +61,9 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
   const { state } = turn;
   const slot = nextSlot(state, rendition);
   if (!slot) return false;
+  if (rendition.entries.length > 0 && slot.number !== undefined && slot.number > rendition.tail + 1) {
+    skip(rendition);
+  }
   const item = rendition.queue.find((one) => one.slot === slot.id);
   if (!item) return listMissing(turn, rendition, slot);
   if (item.state === 'undecided') decidePartial(turn, rendition, slot, item);
@@ -61,6 +76,16 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
     case 'stored':
       return listStored(turn, rendition, slot, item);
   }
+}
+
+/**
+ * What lies between has left every sibling's window and nobody knows its lengths any more: the playlist goes on where
+ * theirs do (DESIGN.md, "Each playlist has its own tail").
+ */
+function skip(rendition: RenditionState): void {
+  rendition.previous.push(...leaving(rendition.entries));
+  rendition.discontinuitySequence += rendition.entries.filter((entry) => entry.discontinuity).length;
+  rendition.entries = [];
 }
 
 function siblings(state: ChannelState, rendition: RenditionState): RenditionState[] {
@@ -141,10 +166,11 @@ function listStored(turn: Turn, rendition: RenditionState, slot: Slot, item: Ite
   const previous = rendition.tail >= state.firstNumber ? rendition.entries.at(-1) : undefined;
   const hole =
     previous?.epoch === item.epoch && Math.abs(item.start - previous.end) > tolerance(rendition, previous);
-  if (slot.number === undefined) slot.discontinuity ||= hole || item.changed;
+  const changed = hasChanged(state, item);
+  if (slot.number === undefined) slot.discontinuity ||= hole || changed;
   fixNumbers(state, slot);
   if (previous === undefined) joinSequence(rendition, slot);
-  if (!slot.discontinuity && previous !== undefined && (hole || item.changed)) {
+  if (!slot.discontinuity && previous !== undefined && (hole || changed)) {
     item.state = 'lost';
     item.answered = true;
     answer(turn, item.id, { type: 'dropped', code: 'late' });
@@ -161,10 +187,14 @@ function joinSequence(rendition: RenditionState, { discontinuity, discontinuityS
   rendition.discontinuitySequence = Math.max(rendition.discontinuitySequence, before);
 }
 
+/** Since the last discontinuity its source has said that tracks, parameters or timestamps changed, listed or lost. */
+function hasChanged(state: ChannelState, { id }: Item): boolean {
+  return (state.sources[id.session]?.changed ?? Infinity) <= id.index;
+}
+
 /** How far apart an entry's end and the next start may be. A gap ends as its siblings' pictures do, sound where its own frames do. */
 function tolerance(rendition: RenditionState, { gap }: Entry): number {
-  const video = rendition.tracks.some((track) => track.kind === 'video');
-  return gap && !video ? CHANNEL_HOLE_90K : rendition.frame;
+  return gap && !hasVideo(rendition) ? CHANNEL_HOLE_90K : rendition.frame;
 }
 
 /** Nothing of this rendition is there for the slot: is it lost? */
@@ -206,7 +236,8 @@ function listNextAlone(turn: Turn, rendition: RenditionState): boolean {
   const previous = rendition.entries.at(-1);
   const number = Math.max(rendition.tail + 1, state.firstNumber);
   const discontinuity =
-    item.changed ||
+    hasChanged(state, item) ||
+    (previous === undefined && state.firstNumber > 0) ||
     (previous !== undefined &&
       (previous.epoch !== item.epoch || Math.abs(item.start - previous.end) > rendition.frame));
   if (item.state === 'stored') append(turn, rendition, item, { number, discontinuity });
@@ -222,10 +253,13 @@ function listNextAlone(turn: Turn, rendition: RenditionState): boolean {
 
 function listGap(turn: Turn, rendition: RenditionState, slot: Slot): void {
   fixNumbers(turn.state, slot);
+  if (rendition.entries.length === 0) joinSequence(rendition, slot);
   const item = rendition.queue.find((one) => one.slot === slot.id);
   const previous = rendition.entries.at(-1);
   const near = previous?.epoch === slot.epoch && Math.abs(slot.start - previous.end) <= CHANNEL_HOLE_90K;
-  const start = near && !slot.discontinuity ? previous.end : slot.start;
+  const seconds = near && !slot.discontinuity ? (slot.end - previous.end) / TICKS_PER_SECOND : 0;
+  const fits = seconds > 0 && Math.round(seconds) <= turn.state.targetDuration!;
+  const start = near && fits ? previous.end : slot.start;
   appendGap(
     turn,
     rendition,
@@ -297,6 +331,7 @@ function append(
   rendition.counts.published++;
   if (!independent) rendition.independent = false;
   const source = state.sources[item.id.session];
+  if (discontinuity && source) delete source.changed;
   if (source) source.listed = { index: item.id.index, epoch: item.epoch, end: item.end };
   const ticks = item.end - item.start;
   rendition.totalBytes += bytes;
@@ -309,8 +344,8 @@ function append(
     );
 }
 
-function push(rendition: RenditionState, entry: Entry): void {
-  rendition.entries.push(entry);
+function push(rendition: RenditionState, entry: Omit<Entry, 'longestMs'>): void {
+  rendition.entries.push({ ...entry, longestMs: 0 });
   rendition.tail = entry.number;
   if (entry.discontinuity) rendition.counts.discontinuities++;
 }

@@ -292,9 +292,11 @@ test('property: whatever happens, no rule is broken and every announcement gets 
     fc.property(
       fc.integer(),
       fc.constantFrom(133_200, 2 ** 33 - 60 * 90_000),
+      // With a GOP of 2 s: segments of 6 s, or of 4 and 6 s in turn.
+      fc.constantFrom(6, 5),
       fc.array(happening, { minLength: 1, maxLength: 16 }),
-      (seed, firstPts, happenings) => {
-        const world = live(THREE, seed, { firstPts });
+      (seed, firstPts, targetSeconds, happenings) => {
+        const world = live(THREE, seed, { firstPts, targetSeconds, refused: 0.03 });
         world.run(20_000);
         for (const one of happenings) {
           happen(world, one);
@@ -321,4 +323,59 @@ test('property: whatever happens, no rule is broken and every announcement gets 
   for (const what of ['gaps', 'discontinuities', 'wraps', 'restarts', 'outages', 'lives']) {
     expect(occurred[what]).toBeGreaterThan(runs / 20);
   }
+});
+
+/** The renditions by when something happens to them. */
+const inTurn = (delays: number[]) =>
+  delays.map((ms, i) => ({ ms, name: THREE[i]! })).sort((a, b) => a.ms - b.ms);
+
+test('property: nothing is published before all declared renditions have a segment, or the time for that is over', () => {
+  const seen = { complete: 0, incomplete: 0 };
+  const delay = fc.integer({ min: 0, max: 18_000 });
+  fc.assert(
+    fc.property(fc.integer(), fc.tuple(delay, delay, delay), (seed, delays) => {
+      const world = new World({ seed, renditions: THREE, declared: true });
+      const began = world.now;
+      world.startUploader();
+      world.startEncoder();
+      for (const { ms, name } of inTurn(delays)) {
+        world.run(began + ms - world.now);
+        world.startSegmenter(name);
+      }
+      world.run(60_000);
+      // Key pictures come every 2 s, every third is a cut; the longest segment is 6 s.
+      const firstMs = delays.map((ms) => Math.floor((Math.ceil(ms / 2000) * 2000) / 6000) * 6000 + 6000);
+      const overMs = Math.min(...firstMs) + 12_000;
+      const startMs = Math.min(overMs, Math.max(...firstMs));
+      expect(world.startedAt! - began).toBeGreaterThanOrEqual(startMs);
+      expect(world.startedAt! - began).toBeLessThan(startMs + 1000);
+      const expected = THREE.filter((_, i) => firstMs[i]! < overMs).map((name) => `${name}.m3u8`);
+      expect(world.variants.at(-1)).toEqual(expect.arrayContaining(expected));
+      expect(world.faults).toEqual([]);
+      seen[expected.length === 3 ? 'complete' : 'incomplete']++;
+    }),
+    { numRuns: 60, endOnFailure: true },
+  );
+  console.log('starts:', seen);
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(2);
+});
+
+test('property: ENDLIST comes in all playlists once the last source has ended', () => {
+  const delay = fc.integer({ min: 0, max: 40_000 });
+  fc.assert(
+    fc.property(fc.integer(), fc.tuple(delay, delay, delay), (seed, delays) => {
+      const world = live(THREE, seed);
+      world.run(30_000);
+      const began = world.now;
+      for (const { ms, name } of inTurn(delays)) {
+        world.run(began + ms - world.now);
+        expect(THREE.map((one) => world.playlist(one).endList)).toEqual([false, false, false]);
+        world.stopSegmenter(name, 'end');
+      }
+      world.run(20_000);
+      expect(THREE.map((one) => world.playlist(one).endList)).toEqual([true, true, true]);
+      expect(world.faults).toEqual([]);
+    }),
+    { numRuns: 40, endOnFailure: true },
+  );
 });

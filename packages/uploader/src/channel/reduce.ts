@@ -33,7 +33,6 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     nextSlotId: 0,
     renditions: {},
     sources: {},
-    failing: false,
     endRequested: false,
     held: [],
     multivariant: { version: 0, storedText: '' },
@@ -84,12 +83,10 @@ function take(turn: Turn, event: ChannelEvent): void {
     }
     case 'playlist-stored': {
       const rendition = state.renditions[event.rendition];
-      recover(turn);
       return rendition && versionStored(turn, rendition, event.version, event.tookMs);
     }
     case 'playlist-failed': {
       const rendition = state.renditions[event.rendition];
-      state.failing = true;
       return rendition && versionFailed(rendition, event.version);
     }
     case 'multivariant-stored':
@@ -104,23 +101,26 @@ function take(turn: Turn, event: ChannelEvent): void {
     case 'store-recovered':
       return recover(turn);
     case 'end-requested':
-      if (state.phase === 'live') state.endRequested = true;
+      if (state.phase !== 'live') return;
+      state.endRequested = true;
+      for (const source of Object.values(state.sources)) source.over = true;
       return;
     case 'tick':
   }
 }
 
-/** The store takes playlists again: what may be lost is counted anew. */
+/** The store takes writes again: what may be lost is counted anew. */
 function recover({ state, at }: Turn): void {
-  if (!state.failing) return;
-  state.failing = false;
-  for (const rendition of Object.values(state.renditions)) rendition.updatedMs = at;
+  for (const rendition of Object.values(state.renditions)) {
+    rendition.failing = false;
+    rendition.updatedMs = at;
+  }
 }
 
 /** Whatever follows from the state as it is now. */
 function proceed(turn: Turn): void {
   const { state } = turn;
-  if (state.phase === 'opening') return;
+  if (state.phase === 'opening' || state.refusal !== undefined) return;
   start(turn);
   const renditions = Object.values(state.renditions);
   if (state.phase === 'live') while (renditions.map((one) => advance(turn, one)).some(Boolean));
@@ -143,6 +143,7 @@ function uploadingItem(state: ChannelState, { session, index }: Item['id']): Ite
 
 /** When the next `tick` is due, milliseconds since 1970; undefined when only another event can change anything. */
 export function deadline(state: ChannelState): number | undefined {
+  if (state.refusal !== undefined) return undefined;
   const waits =
     state.phase === 'live' ? Object.values(state.renditions).map((one) => waitsUntil(state, one)) : [];
   const due = [startAt(state), endAt(state), ...waits].filter((at) => at !== undefined && at > state.at);

@@ -1,10 +1,11 @@
-import { parseMediaPlaylist, type MediaPlaylist } from '@hls-uplink/hls';
+import { parseMediaPlaylist, playlistDuration90k, type MediaPlaylist } from '@hls-uplink/hls';
 import { errorText } from '@hls-uplink/runtime';
 import { multivariantKey } from './multivariant.js';
 import { newRendition, newSource } from './source.js';
 import { readStateLine, type StateLine } from './state-line.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
 import { placeOf, TICKS_PER_MS } from './ticks.js';
+import { hasVideo } from './timeline.js';
 
 /** A published object read back when the channel opens, by key. */
 export interface ReadBack {
@@ -23,7 +24,7 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
     }
     try {
       const playlist = parseMediaPlaylist(text);
-      return [{ key, playlist, line: readStateLine(playlist.comments) }];
+      return [{ key, playlist, line: readStateLine(playlist) }];
     } catch (error) {
       state.refusal = `${key} is in the store but cannot be read as a playlist (${errorText(error)}); move it away or choose another channel name`;
       return [];
@@ -32,21 +33,28 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
   const life = Math.max(0, ...read.map(({ line }) => line?.life ?? 0));
   if (life > 0) state.life = life;
   for (const { key, playlist, line } of read) {
-    if (playlist.segments.length === 0) continue;
-    if (line && line.life === life) resume(turn, key, playlist, line);
-    else adopt(turn, key, playlist, line);
+    if (playlist.segments.length > 0 && line?.life === life) resume(turn, key, playlist, line);
+  }
+  const resumed = Object.keys(state.renditions).length > 0;
+  for (const { key, playlist, line } of read) {
+    if (playlist.segments.length > 0 && line?.life !== life) adopt(turn, key, playlist, line);
+    if (resumed) continue;
+    const renditions = Object.values(state.renditions);
+    state.firstNumber = Math.max(0, ...renditions.map((rendition) => rendition.tail + 1));
+    state.nextNumber = state.firstNumber;
+    state.discontinuitySequence = Math.max(
+      0,
+      ...renditions.map((rendition) => rendition.discontinuitySequence),
+    );
+    state.breakNext = state.firstNumber > 0;
   }
   const current = Object.values(state.renditions).filter((one) => one.tail >= state.firstNumber);
   if (life === 0 || current.length === 0) return;
-  state.phase = current.some((one) => one.endList) ? 'ended' : 'live';
+  state.phase = current.every((one) => one.endList) ? 'ended' : 'live';
+  // What the others have not listed yet may still come, within its deadline.
+  state.endRequested = state.phase === 'live' && current.some((one) => one.endList);
   state.epochs.sort((a, b) => a.id - b.id);
   state.slots.sort((a, b) => a.number! - b.number!);
-  if (state.phase === 'ended') {
-    for (const rendition of current) {
-      if (!rendition.endList) rendition.dirty = true;
-      rendition.endList = true;
-    }
-  }
 }
 
 /** A playlist of the life that goes on. */
@@ -56,11 +64,13 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
   state.target = line.target;
   state.targetDuration = playlist.targetDuration;
   for (const [id, t0, date0Ms] of line.clocks) {
-    if (!state.epochs.some((epoch) => epoch.id === id)) state.epochs.push({ id, clock: { t0, date0Ms } });
+    if (state.epochs.some((epoch) => epoch.id === id)) continue;
+    state.epochs.push({ id, clock: { t0, date0Ms }, seen: { t0, date0Ms } });
   }
+  const longestMs = Math.max(line.longestMs, durationMs(playlist));
   let { discontinuitySequence } = playlist;
   rendition.entries = playlist.segments.map((segment, i) => {
-    const [epoch, start] = line.starts[i] ?? [0, 0];
+    const [epoch, start] = line.starts[i]!;
     const number = playlist.mediaSequence + i;
     const end = start + segment.duration90k;
     const place = placeOf(start, line.target);
@@ -74,6 +84,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
       end,
       dateMs,
       discontinuity: segment.discontinuity,
+      longestMs,
     };
     if (segment.discontinuity) discontinuitySequence++;
     let slot = rendition.alone ? undefined : state.slots.find((one) => one.number === number);
@@ -85,12 +96,13 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
         start,
         end,
         number,
+        video: hasVideo(rendition),
         discontinuity: segment.discontinuity,
         discontinuitySequence,
       };
       state.slots.push(slot);
     }
-    const own = keyOf(state, rendition, segment.uri);
+    const own = keyOf(state, segment.uri);
     return { ...entry, ...(slot && { slot: slot.id }), ...(!segment.gap && { key: own }), gap: segment.gap };
   });
   Object.assign(rendition, {
@@ -102,7 +114,6 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
     storedEnd: playlist.endList,
     updatedMs: at,
     longest: line.longest,
-    longestPlaylistMs: line.longestPlaylistMs,
     peakBandwidth: line.bandwidth.peak,
     totalBytes: line.bandwidth.bytes,
     total90k: line.bandwidth.ticks,
@@ -123,18 +134,18 @@ function adopt(
 ): void {
   const rendition = renditionFrom(state, at, key, line);
   const tail = playlist.mediaSequence + playlist.segments.length - 1;
-  const durationMs = playlist.segments.reduce((sum, segment) => sum + segment.duration90k, 0) / TICKS_PER_MS;
   rendition.tail = tail;
   rendition.storedTail = tail;
   const tags = playlist.segments.filter((segment) => segment.discontinuity).length;
   rendition.discontinuitySequence = playlist.discontinuitySequence + tags;
-  state.discontinuitySequence = Math.max(state.discontinuitySequence, rendition.discontinuitySequence);
   if (line) {
     rendition.previous = playlist.segments
       .filter((segment) => !segment.gap)
       .map((segment) => ({
-        key: keyOf(state, rendition, segment.uri),
-        keepMs: Math.ceil(segment.duration90k / TICKS_PER_MS + Math.max(durationMs, line.longestPlaylistMs)),
+        key: keyOf(state, segment.uri),
+        keepMs: Math.ceil(
+          segment.duration90k / TICKS_PER_MS + Math.max(durationMs(playlist), line.longestMs),
+        ),
       }));
   } else {
     effects.push({
@@ -145,12 +156,9 @@ function adopt(
       fields: { key, next: tail + 1 },
     });
   }
-  if (state.slots.length === 0) {
-    state.firstNumber = Math.max(state.firstNumber, tail + 1);
-    state.nextNumber = Math.max(state.nextNumber, tail + 1);
-    state.breakNext = true;
-  }
 }
+
+const durationMs = (playlist: MediaPlaylist): number => playlistDuration90k(playlist.segments) / TICKS_PER_MS;
 
 function renditionFrom(
   state: ChannelState,
@@ -171,10 +179,10 @@ function renditionFrom(
     tracks,
     frame,
   } satisfies Partial<RenditionState>);
-  rendition.left = line.left.map(([below, keepMs, removedMs]) => ({
+  // The clock may have been set since: how long they have been out is counted anew.
+  rendition.left = line.left.map(([below, keepMs]) => ({
     key: `${state.settings.channel}/${below}`,
     keepMs,
-    ...(removedMs !== null && { removedMs }),
   }));
   for (const [session, [settled, index, epoch, end]] of Object.entries(line.sessions)) {
     const facts = { rendition: name, source: '', session, target: line.target };
@@ -188,6 +196,7 @@ function renditionFrom(
   return rendition;
 }
 
-function keyOf(state: ChannelState, rendition: RenditionState, uri: string): string {
-  return `${state.settings.channel}/${uri.startsWith(rendition.urlPrefix) ? uri.slice(rendition.urlPrefix.length) : uri}`;
+/** The file name, whatever the URL prefix was when it was listed. */
+function keyOf(state: ChannelState, uri: string): string {
+  return `${state.settings.channel}/${uri.slice(uri.lastIndexOf('/') + 1)}`;
 }

@@ -33,7 +33,7 @@ export function newRendition(
     version: 0,
     storedTail: -1,
     storedEnd: false,
-    longestPlaylistMs: 0,
+    failing: false,
     updatedMs: 0,
     putMs: 0,
     away: false,
@@ -76,6 +76,7 @@ export function connect({ state, at }: Turn, facts: SourceFacts, replayed: boole
   }
   source.connected = true;
   delete source.lostMs;
+  delete source.over;
   if (source.gone === 'left') delete source.gone;
   for (const older of sourcesOf(state, facts.rendition)) {
     const same = older.facts.source === facts.source || older.facts.source === '';
@@ -105,23 +106,27 @@ export function answer(
   if (counts && final.type === 'dropped') counts.dropped[final.code] = (counts.dropped[final.code] ?? 0) + 1;
 }
 
-export function settle(source: SourceState | undefined, index: number): void {
-  if (!source || index <= source.settled || source.answered.includes(index)) return;
-  source.answered.push(index);
-  while (source.answered.includes(source.settled + 1)) {
-    source.settled++;
-    source.answered.splice(source.answered.indexOf(source.settled), 1);
+export function settle(source: SourceState | undefined, from: number, to = from): void {
+  if (!source || to <= source.settled) return;
+  const runs: [number, number][] = [];
+  for (const run of [...source.answered, [from, to] as [number, number]].sort((a, b) => a[0] - b[0])) {
+    const before = runs.at(-1);
+    if (before && run[0] <= before[1] + 1) before[1] = Math.max(before[1], run[1]);
+    else runs.push([run[0], run[1]]);
   }
+  if (runs[0] && runs[0][0] <= source.settled + 1) source.settled = runs.shift()![1];
+  source.answered = runs;
+}
+
+/** Its final answer has gone out. */
+export function isSettled({ settled, answered }: SourceState, index: number): boolean {
+  return index <= settled || answered.some(([from, to]) => from <= index && index <= to);
 }
 
 /** An index that is skipped was refused before it could be understood, or answered in a time nobody remembers. */
 export function settleSkipped(source: SourceState, index: number): void {
-  const known = source.last?.index ?? index - 1;
-  if (source.last === undefined && source.settled < index - 1) {
-    source.settled = index - 1;
-    source.answered = [];
-  }
-  for (let skipped = known + 1; skipped < index; skipped++) settle(source, skipped);
+  const from = source.last === undefined ? source.settled + 1 : source.last.index + 1;
+  if (from < index) settle(source, from, index - 1);
 }
 
 /** What a successor may take as settled once the version being built now is stored. */

@@ -1,3 +1,4 @@
+import type { MediaPlaylist } from '@hls-uplink/hls';
 import { sessionId, track } from '@hls-uplink/protocol';
 import { z } from 'zod';
 import { settledWhenStored, sourcesOf } from './source.js';
@@ -28,17 +29,18 @@ const stateLine = z.strictObject({
   clocks: z.array(z.tuple([count, ticks, milliseconds])).max(1000),
   /** Of each entry: epoch and start, unwrapped. */
   starts: z.array(z.tuple([count, ticks])).max(100_000),
+  /** Longest duration of the versions that list the first entry. */
+  longestMs: milliseconds,
   /** Session: last settled index; of the last listed segment index, epoch and end. */
   sessions: z.record(
     sessionId,
     z.tuple([z.number().int().min(-1)]).or(z.tuple([count, count, count, ticks])),
   ),
-  /** Keys (below the channel) that left the window, how long they stay, and since when they are out. */
-  left: z.array(z.tuple([z.string().max(400), milliseconds, milliseconds.nullable()])).max(100_000),
+  /** Keys (below the channel) that left the window, and how long they stay, milliseconds. */
+  left: z.array(z.tuple([z.string().max(400), milliseconds])).max(1000),
   tracks: z.array(track).max(64),
   frame: ticks,
   longest: ticks,
-  longestPlaylistMs: milliseconds,
   bandwidth: z.strictObject({
     declared: count.optional(),
     peak: count,
@@ -72,12 +74,12 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
     urlPrefix: rendition.urlPrefix,
     clocks: state.epochs.map(({ id, clock }) => [id, clock.t0, clock.date0Ms]),
     starts: rendition.entries.map((entry) => [entry.epoch, entry.start]),
+    longestMs: rendition.entries[0]?.longestMs ?? 0,
     sessions,
-    left: rendition.left.map(({ key, keepMs, removedMs }) => [key.slice(below), keepMs, removedMs ?? null]),
+    left: rendition.left.map(({ key, keepMs }) => [key.slice(below), keepMs]),
     tracks: rendition.tracks,
     frame: rendition.frame,
     longest: rendition.longest,
-    longestPlaylistMs: rendition.longestPlaylistMs,
     bandwidth: {
       ...(rendition.declaredBandwidth !== undefined && { declared: rendition.declaredBandwidth }),
       peak: rendition.peakBandwidth,
@@ -89,12 +91,24 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
   return PREFIX + JSON.stringify(line);
 }
 
-/** Undefined when no comment is a state line, or it is not whole: then the playlist is another tool's. */
-export function readStateLine(comments: readonly string[]): StateLine | undefined {
+/**
+ * Undefined when no comment is a state line: then the playlist is another tool's.
+ * @throws Error when there is one and it is damaged, or does not fit the playlist
+ */
+export function readStateLine({ comments, segments }: MediaPlaylist): StateLine | undefined {
   const text = comments.find((comment) => comment.startsWith(PREFIX));
   if (text === undefined) return undefined;
+  const line = stateLine.safeParse(parseJson(text.slice(PREFIX.length)));
+  const epochs = new Set(line.data?.clocks.map(([id]) => id));
+  const fits =
+    line.data?.starts.length === segments.length && line.data.starts.every(([epoch]) => epochs.has(epoch));
+  if (!line.success || !fits) throw new Error('its state line is damaged');
+  return line.data;
+}
+
+function parseJson(text: string): unknown {
   try {
-    return stateLine.parse(JSON.parse(text.slice(PREFIX.length)));
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -24,6 +24,8 @@ export interface ChannelClock {
 export interface Epoch {
   id: number;
   clock: ChannelClock;
+  /** The newest segment's start and its wall clock: where the clock is by now, however far it has drifted. */
+  seen: ChannelClock;
 }
 
 /** One place on the channel's timeline. The list of slots is ordered by (epoch, place, start). */
@@ -35,6 +37,8 @@ export interface Slot {
   /** Unwrapped ticks of the segment that covers most of it. */
   start: number;
   end: number;
+  /** Its bounds are a picture's, not only sound's. */
+  video: boolean;
   /** Media sequence number, once a playlist lists the slot or a later one; never changes after. */
   number?: number;
   /** EXT-X-DISCONTINUITY; never changes once the slot has its number. */
@@ -58,8 +62,6 @@ export interface Item {
   /** Begins less than a GOP after its slot's nominal start, and was ended by a cut; whole when both (DESIGN.md, "Whole and partial"). */
   fromStart: boolean;
   toCut: boolean;
-  /** Why a discontinuity must stand before it although its clock goes on: tracks or codec parameters changed. */
-  changed: boolean;
   state: 'undecided' | 'uploading' | 'stored' | 'lost';
   /** Its final answer has gone out already (refused, too long, or its bytes vanished). */
   answered: boolean;
@@ -81,6 +83,8 @@ export interface Entry {
   dateMs: number;
   discontinuity: boolean;
   gap: boolean;
+  /** Longest duration, milliseconds, of the versions that list it. */
+  longestMs: number;
 }
 
 /** A key that left the window and is to be deleted. */
@@ -90,6 +94,8 @@ export interface LeftKey {
   keepMs: number;
   /** When the version without it was stored; absent until then. */
   removedMs?: number;
+  /** Its deletion is under way. */
+  deleting?: boolean;
 }
 
 /** One segmenter's session. */
@@ -106,8 +112,12 @@ export interface SourceState {
   listed?: { index: number; epoch: number; end: number };
   /** Highest index with a final answer, everything below it answered too; −1: none. */
   settled: number;
-  /** Answered above `settled`, until the ones between are. */
-  answered: number[];
+  /** Answered above `settled`, first and last of each run, until the ones between are. */
+  answered: [number, number][];
+  /** Tracks, codec parameters or timestamps changed with this index, and no discontinuity has been listed since. */
+  changed?: number;
+  /** The operator ended the stream while it was delivering; nothing more is taken until it connects anew. */
+  over?: boolean;
   /** leave and end announcements that wait for their answer. */
   farewells: { index: number; end: boolean }[];
 }
@@ -144,10 +154,10 @@ export interface RenditionState {
   /** Number of the last entry in a stored version; entries above it may not be removed. */
   storedTail: number;
   storedEnd: boolean;
-  /** Longest duration, milliseconds, any version of this life had. */
-  longestPlaylistMs: number;
   /** When a version was last stored, or what restarted the count (DESIGN.md, "Lost"). */
   updatedMs: number;
+  /** Its playlist's last PUT was refused; its deadline rests. */
+  failing: boolean;
   /** What a playlist PUT takes, milliseconds. */
   putMs: number;
   /** Its deadline passed with nothing delivered: gaps follow its siblings at once until it delivers or reconnects. */
@@ -199,8 +209,6 @@ export interface ChannelState {
   sources: Record<string, SourceState>;
   /** When the first segment of the life was accepted. */
   startedMs?: number;
-  /** The store refuses playlists; deadlines rest. */
-  failing: boolean;
   endRequested: boolean;
   /** Events of the next life, held until this one's ENDLIST is stored. */
   held: Extract<ChannelEvent, { type: 'accepted' | 'refused' }>[];

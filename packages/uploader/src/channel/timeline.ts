@@ -2,7 +2,7 @@ import type { Gap, Segment } from '@hls-uplink/protocol';
 import type { ChannelClock, ChannelState, Epoch, RenditionState, Slot, SourceState } from './state.js';
 import { placeOf, rawDuration, TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 
-/** Slots further apart than this have a hole between them that no rendition covers. */
+/** Pictures further apart than this have a hole between them that no rendition covers. */
 export const CHANNEL_HOLE_90K = TICKS_PER_SECOND / 2;
 /** Slots behind every rendition's tail that are kept for late announcements. */
 const KEPT_SLOTS = 32;
@@ -43,25 +43,27 @@ export function locate(
   if (last?.end !== undefined && last.epoch !== undefined && last.index + 1 === index) {
     const start = unwrapNear(startPts, last.end);
     const touches = Math.abs(start - last.end) <= frame;
-    if (
-      touches &&
-      discontinuity !== 'timestamps' &&
-      last.epoch >= state.firstEpoch &&
-      epochOf(state, last.epoch)
-    ) {
+    const epoch = last.epoch >= state.firstEpoch ? epochOf(state, last.epoch) : undefined;
+    if (touches && epoch && discontinuity !== 'timestamps') {
+      epoch.seen = { t0: start, date0Ms: Date.parse(announcement.wallClock) };
       return { epoch: last.epoch, start, end: start + duration, contiguous: discontinuity === undefined };
     }
   }
   const wallMs = Date.parse(announcement.wallClock);
   const within = (state.target ?? 0) * TICKS_PER_SECOND;
   for (const epoch of state.epochs.toReversed()) {
-    const expected = epoch.clock.t0 + (wallMs - epoch.clock.date0Ms) * TICKS_PER_MS;
+    const expected = epoch.seen.t0 + (wallMs - epoch.seen.date0Ms) * TICKS_PER_MS;
     const start = unwrapNear(startPts, expected);
     if (Math.abs(start - expected) > within) continue;
     const own = last?.epoch !== undefined && last.end !== undefined && last.epoch === epoch.id;
     if (epoch.id < state.firstEpoch) {
       if (dateOf(epoch.clock, start) < state.lifeStartMs - 1) return undefined;
-      return { epoch: beginEpoch(state, epoch.clock), start, end: start + duration, contiguous: false };
+      return {
+        epoch: beginEpoch(state, epoch.clock, epoch.seen),
+        start,
+        end: start + duration,
+        contiguous: false,
+      };
     }
     if (own && (discontinuity === 'timestamps' || start < last.end! - frame)) continue;
     return { epoch: epoch.id, start, end: start + duration, contiguous: false };
@@ -70,12 +72,18 @@ export function locate(
   const latestClock = latest && epochOf(state, latest.epoch)?.clock;
   const notBefore = latest && latestClock ? dateOf(latestClock, latest.end) : state.lifeStartMs;
   const clock = { t0: startPts, date0Ms: Math.max(wallMs, Math.ceil(notBefore)) };
-  return { epoch: beginEpoch(state, clock), start: startPts, end: startPts + duration, contiguous: false };
+  const seen = { t0: startPts, date0Ms: wallMs };
+  return {
+    epoch: beginEpoch(state, clock, seen),
+    start: startPts,
+    end: startPts + duration,
+    contiguous: false,
+  };
 }
 
-function beginEpoch(state: ChannelState, clock: ChannelClock): number {
+function beginEpoch(state: ChannelState, clock: ChannelClock, seen: ChannelClock): number {
   const id = Math.max((state.epochs.at(-1)?.id ?? 0) + 1, state.firstEpoch);
-  state.epochs.push({ id, clock: { ...clock } });
+  state.epochs.push({ id, clock: { ...clock }, seen: { ...seen } });
   return id;
 }
 
@@ -87,7 +95,8 @@ export function isBehind(
 ): boolean {
   const tail = rendition.tail >= state.firstNumber ? rendition.entries.at(-1) : undefined;
   if (!tail || epoch > tail.epoch) return false;
-  return epoch < tail.epoch || start < tail.end - (tail.gap ? CHANNEL_HOLE_90K : rendition.frame);
+  if (epoch < tail.epoch) return true;
+  return tail.gap ? placeOf(start, state.target!) <= tail.place : start < tail.end - rendition.frame;
 }
 
 export function slotById(state: ChannelState, id: number | undefined): Slot | undefined {
@@ -110,6 +119,7 @@ export function claimSlot(
   state: ChannelState,
   rendition: RenditionState,
   { epoch, start, end }: Position,
+  video: boolean,
 ): Slot | undefined {
   const place = placeOf(start, state.target!);
   const own = [...rendition.queue, ...rendition.entries];
@@ -123,11 +133,11 @@ export function claimSlot(
     (taken.length === 0 ? (here.findLast((slot) => slot.start <= start) ?? here[0]) : undefined) ??
     (second ? undefined : taken.at(-1));
   if (found) {
-    if (found.number === undefined && end - start > found.end - found.start)
-      Object.assign(found, { start, end });
+    const better = video === found.video ? end - start > found.end - found.start : video;
+    if (found.number === undefined && better) Object.assign(found, { start, end, video });
     return found;
   }
-  const fresh: Slot = { id: state.nextSlotId, epoch, place, start, end, discontinuity: false };
+  const fresh: Slot = { id: state.nextSlotId, epoch, place, start, end, video, discontinuity: false };
   const at = state.slots.findIndex((slot) => compare(fresh, slot) < 0);
   const insertAt = at === -1 ? state.slots.length : at;
   if (state.slots.slice(insertAt).some((slot) => slot.number !== undefined)) return undefined;
@@ -136,23 +146,30 @@ export function claimSlot(
   return fresh;
 }
 
-/** Slots without number that lie within the one before them: a sibling covers both, so what stands there is no second one. */
+/** Slots without number that the one before covers: a sibling has both in one, so what stands there is no second one. */
 export function overlappedSlots(state: ChannelState): Slot[] {
-  return state.slots.filter((slot, i) => {
-    const previous = state.slots[i - 1];
-    return (
-      slot.number === undefined &&
-      previous?.epoch === slot.epoch &&
-      previous.end - slot.start > CHANNEL_HOLE_90K
-    );
-  });
+  const overlapped: Slot[] = [];
+  for (let i = state.slots.length - 1; i > 0 && state.slots[i]!.number === undefined; i--) {
+    const slot = state.slots[i]!;
+    const previous = state.slots[i - 1]!;
+    const covered =
+      previous.end - slot.start > CHANNEL_HOLE_90K && previous.end > slot.end - CHANNEL_HOLE_90K;
+    if (previous.epoch === slot.epoch && covered) overlapped.push(slot);
+  }
+  return overlapped;
+}
+
+export function hasVideo({ tracks }: RenditionState): boolean {
+  return tracks.some((track) => track.kind === 'video');
 }
 
 /** No rendition covers what lies before this slot: it opens the life, an epoch, or comes after a hole. */
 export function breaksBefore(state: ChannelState, slot: Slot): boolean {
   const previous = state.slots[state.slots.indexOf(slot) - 1];
   if (!previous) return true;
-  return slot.discontinuity || previous.epoch !== slot.epoch || slot.start - previous.end > CHANNEL_HOLE_90K;
+  // Sound is cut at other instants than the picture, up to a slot away.
+  const allowed = slot.video && previous.video ? CHANNEL_HOLE_90K : state.target! * TICKS_PER_SECOND;
+  return slot.discontinuity || previous.epoch !== slot.epoch || slot.start - previous.end > allowed;
 }
 
 /** Numbers the slot and all before it, deciding for each whether a discontinuity stands before it. */
@@ -177,7 +194,12 @@ export function pruneTimeline(state: ChannelState): void {
   const behind = state.slots.findIndex(
     (slot) => slot.number === undefined || slot.number >= Math.min(...tails),
   );
-  const drop = Math.max(0, (behind === -1 ? state.slots.length : behind) - KEPT_SLOTS);
+  const waiting = new Set(
+    Object.values(state.renditions).flatMap(({ queue }) => queue.map((item) => item.slot)),
+  );
+  const wanted = state.slots.findIndex((slot) => waiting.has(slot.id));
+  const first = Math.min(...[behind, wanted].filter((at) => at !== -1), state.slots.length);
+  const drop = Math.max(0, first - KEPT_SLOTS);
   if (drop > 0) state.slots.splice(0, drop);
   if (state.epochs.length > KEPT_EPOCHS) {
     const used = Object.values(state.renditions).flatMap(({ queue, entries }) => [...queue, ...entries]);

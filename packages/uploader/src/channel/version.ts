@@ -1,5 +1,5 @@
 import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
-import { leaving } from './life.js';
+import { leaving } from './leaving.js';
 import { answer } from './source.js';
 import { writeStateLine } from './state-line.js';
 import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
@@ -7,6 +7,9 @@ import { TICKS_PER_MS } from './ticks.js';
 
 /** Sliding playlists are 8 from birth, for EXT-X-GAP (HLS-RULES 13). */
 const PLAYLIST_VERSION = 8;
+
+/** Keys beyond these, oldest first, are left to the sweep of what nobody names. */
+const MOST_LEFT_KEYS = 1000;
 
 const mediaSegment = (entry: Entry) => ({
   uri: entry.uri,
@@ -22,8 +25,9 @@ export function putVersion({ state, effects }: Turn, rendition: RenditionState):
   slideWindow(state, rendition);
   const durationMs =
     rendition.entries.reduce((sum, entry) => sum + entry.end - entry.start, 0) / TICKS_PER_MS;
-  rendition.longestPlaylistMs = Math.max(rendition.longestPlaylistMs, durationMs);
+  for (const entry of rendition.entries) entry.longestMs = Math.max(entry.longestMs, durationMs);
   rendition.left.push(...rendition.previous);
+  rendition.left.splice(0, Math.max(0, rendition.left.length - MOST_LEFT_KEYS));
   rendition.previous = [];
   rendition.version++;
   rendition.dirty = false;
@@ -57,7 +61,7 @@ function slideWindow(state: ChannelState, rendition: RenditionState): void {
   });
   const removed = entries.splice(0, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
   rendition.discontinuitySequence += removed.filter((entry) => entry.discontinuity).length;
-  rendition.left.push(...leaving(removed, rendition.longestPlaylistMs));
+  rendition.left.push(...leaving(removed));
 }
 
 /** Viewers have it: the entries' final answers go out, and what is due is deleted. */
@@ -68,6 +72,7 @@ export function versionStored(turn: Turn, rendition: RenditionState, version: nu
   delete rendition.inFlight;
   rendition.storedTail = Math.max(rendition.storedTail, inFlight.tail);
   rendition.storedEnd = inFlight.endList;
+  rendition.failing = false;
   rendition.updatedMs = at;
   rendition.putMs = rendition.putMs === 0 ? tookMs : (3 * rendition.putMs + tookMs) / 4;
   for (const entry of rendition.entries) {
@@ -76,14 +81,14 @@ export function versionStored(turn: Turn, rendition: RenditionState, version: nu
     delete entry.id;
   }
   for (const left of rendition.left) left.removedMs ??= at;
-  const due = rendition.left
-    .filter(({ removedMs, keepMs }) => removedMs! + keepMs <= at)
-    .map(({ key }) => key);
-  if (due.length > 0) effects.push({ type: 'delete', keys: due });
+  const due = rendition.left.filter((left) => !left.deleting && left.removedMs! + left.keepMs <= at);
+  for (const left of due) left.deleting = true;
+  if (due.length > 0) effects.push({ type: 'delete', keys: due.map(({ key }) => key) });
 }
 
 export function versionFailed(rendition: RenditionState, version: number): void {
   if (rendition.inFlight?.version !== version) return;
   delete rendition.inFlight;
   rendition.dirty = true;
+  rendition.failing = true;
 }

@@ -81,7 +81,12 @@ export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[]
   const removed = before.entries.filter((entry) => entry.number < now.mediaSequence);
   if (now.mediaSequence < before.mediaSequence) faults.push('rule 8: MEDIA-SEQUENCE went down');
   const tags = removed.filter((entry) => entry.discontinuity).length;
-  if (!newLife && now.discontinuitySequence !== before.discontinuitySequence + tags) {
+  const skipped = before.entries.length > 0 && now.mediaSequence > before.entries.at(-1)!.number + 1;
+  if (
+    skipped
+      ? now.discontinuitySequence < before.discontinuitySequence + tags
+      : !newLife && now.discontinuitySequence !== before.discontinuitySequence + tags
+  ) {
     faults.push(
       `rule 11: DISCONTINUITY-SEQUENCE ${before.discontinuitySequence} + ${tags} → ${now.discontinuitySequence}`,
     );
@@ -99,8 +104,8 @@ export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[]
     const same = now.entries.find((one) => one.number === entry.number);
     if (JSON.stringify(same) !== JSON.stringify(entry)) faults.push(`rule 4: entry ${entry.number} changed`);
   }
-  if (before.entries.length > 0 && now.mediaSequence > before.entries.at(-1)!.number + 1) {
-    faults.push('rule 4: entries were removed that no version listed');
+  if (skipped && total(now) < 3 * now.targetDuration) {
+    faults.push('rule 4: entries were removed that no version listed, and no whole window came for them');
   }
   if (now.mediaSequence > before.mediaSequence && total(now) < 3 * now.targetDuration) {
     faults.push(`rule 9: only ${total(now)} s left`);

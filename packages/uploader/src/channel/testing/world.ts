@@ -29,6 +29,8 @@ interface Segmenter {
   alive: boolean;
   online: boolean;
   reason: 'start' | 'timestamps' | undefined;
+  /** What it announced last. */
+  said?: Announcement['type'];
   open?: { start: number; wallMs: number; keys: number[] };
   /** Without final answer. */
   outbox: Announcement[];
@@ -42,6 +44,8 @@ export interface WorldOptions {
   /** Raw PTS of the encoder's first picture. */
   firstPts?: number;
   declared?: boolean;
+  /** How many of the playlists the store refuses at random, 0 … 1. */
+  refused?: number;
 }
 
 /** One encoder, a segmenter for each rendition, an uploader and a store, in simulated time. */
@@ -50,6 +54,10 @@ export class World {
   readonly faults: string[] = [];
   readonly answers = new Map<string, FinalAnswer['type'][]>();
   readonly versions = new Map<string, SeenPlaylist[]>();
+  /** Of each version of the multivariant playlist. */
+  readonly variants: string[][] = [];
+  /** When the first media playlist was published. */
+  startedAt: number | undefined;
   readonly segments = new Map<string, Segmenter>();
   readonly stored = new Set<string>();
   readonly objects = new Map<string, string>();
@@ -283,6 +291,7 @@ export class World {
   private announce(segmenter: Segmenter, announcement: Announcement): void {
     this.answers.set(`${announcement.session}/${announcement.index}`, []);
     segmenter.outbox.push(announcement);
+    segmenter.said = announcement.type;
     if (segmenter.online && segmenter.alive) this.deliver(segmenter, announcement);
   }
 
@@ -356,8 +365,10 @@ export class World {
   private dispatch(event: ChannelEvent): void {
     if (!this.state) return;
     this.seen.events++;
+    const { phase } = this.state;
     const { state, effects } = reduce(this.state, event);
     this.state = state;
+    if (phase === 'live' && state.phase === 'ended') this.ended();
     for (const effect of effects) this.perform(effect);
     const due = this.state && deadline(this.state);
     if (due !== undefined && due !== this.tickAt) {
@@ -368,6 +379,14 @@ export class World {
         this.tickAt = undefined;
         this.dispatch({ type: 'tick', at: this.now });
       });
+    }
+  }
+
+  /** ENDLIST comes when every connected source has ended (DESIGN.md, "Leave and end are different"). */
+  private ended(): void {
+    for (const { rendition, up, online, said } of this.segments.values()) {
+      if (up && online && said === 'segment')
+        this.fault(rendition, 'rule 18: the stream ends while it delivers');
     }
   }
 
@@ -441,8 +460,10 @@ export class World {
     this.at(
       this.now + (this.storeUp ? took : 1000),
       () => {
-        const stored = this.storeUp;
-        if (stored) this.publish(key, text);
+        const stored = this.storeUp && this.random() >= (this.options.refused ?? 0);
+        if (stored) this.publish(key, text, this.uploaderLife === life);
+        // What is lost is counted anew from the store's recovery.
+        else this.healthySince = this.now;
         if (this.uploaderLife === life && this.state) this.dispatch(done(stored));
       },
       life,
@@ -451,7 +472,8 @@ export class World {
 
   // — the viewer ———————————————————————————————————————————————————————————————————
 
-  private publish(key: string, text: string): void {
+  /** @param known by the uploader that runs: it has put it, or can read it back (what its forerunner puts later is rule 9's) */
+  private publish(key: string, text: string, known: boolean): void {
     this.objects.set(key, text);
     if (key.endsWith('/index.m3u8')) return this.publishVariants(key, text);
     const now = see(text);
@@ -459,11 +481,11 @@ export class World {
     this.versions.set(key, versions);
     const before = versions.at(-1);
     const faults = [...faultsOf(now), ...(before ? faultsBetween(before, now) : [])];
-    const known = new Set(before?.entries.map((entry) => entry.number));
+    const listed = new Set(before?.entries.map((entry) => entry.number));
     for (const entry of now.entries) {
       if (!entry.gap && !this.stored.has(`live/${entry.uri}`))
         faults.push(`rule 3: ${entry.uri} is not there`);
-      if (known.has(entry.number)) continue;
+      if (listed.has(entry.number)) continue;
       if (entry.gap) {
         this.seen.gaps++;
         faults.push(...this.needless(key, entry));
@@ -476,9 +498,10 @@ export class World {
     }
     if (before?.endList && !now.endList) this.seen.lives++;
     versions.push(now);
+    this.startedAt ??= this.now;
     const endings = versions.filter(({ endList }, i) => endList && !versions[i - 1]?.endList).length;
     if (endings > this.ends) faults.push('rule 18: ENDLIST, and no source has ended');
-    this.show(now, before);
+    this.show(now, before, known);
     faults.push(...this.leftBehind(key, now));
     for (const fault of faults) this.fault(key, fault);
   }
@@ -486,6 +509,7 @@ export class World {
   /** Variants that are there, and none missing that a viewer has already seen (HLS-RULES 19). */
   private publishVariants(key: string, text: string): void {
     const variants = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    this.variants.push(variants);
     const missing = variants.filter((uri) => !this.objects.has(`live/${uri}`));
     if (missing.length > 0) this.fault(key, `rule 19: ${missing.join(', ')} not there`);
   }
@@ -494,16 +518,17 @@ export class World {
   private name(key: string, { session, index }: { session: string; index: number }): void {
     const meaning = this.meanings.get(key) ?? `${session}/${index}`;
     this.meanings.set(key, meaning);
-    if (meaning !== `${session}/${index}`) this.fault(key, 'rule 3 of DESIGN.md: the key stands for two segments');
+    if (meaning !== `${session}/${index}`)
+      this.fault(key, 'rule 3 of DESIGN.md: the key stands for two segments');
   }
 
-  private show(now: SeenPlaylist, before: SeenPlaylist | undefined): void {
+  private show(now: SeenPlaylist, before: SeenPlaylist | undefined, known: boolean): void {
     const listed = new Set(now.entries.map(({ uri }) => uri));
     for (const { uri } of before?.entries ?? []) {
       const shown = this.shown.get(uri);
       if (shown && !listed.has(uri)) shown.removedAt ??= this.now;
     }
-    const total = now.entries.reduce((sum, { seconds }) => sum + seconds, 0);
+    const total = known ? now.entries.reduce((sum, { seconds }) => sum + seconds, 0) : 0;
     for (const { uri, seconds, gap } of now.entries) {
       if (gap) continue;
       const longest = Math.max(total, this.shown.get(uri)?.longest ?? 0);
@@ -525,11 +550,13 @@ export class World {
   /** Other live edges that stand still while this one moves (HLS-RULES 6, 20). */
   private leftBehind(key: string, now: SeenPlaylist): string[] {
     this.movedAt.set(key.slice('live/'.length, -'.m3u8'.length), this.now);
-    if (now.endList) return [];
+    const before = this.versions.get(key)?.at(-2);
+    if (now.endList || !before) return [];
     return this.options.renditions.flatMap((name) => {
       const other = this.versions.get(`live/${name}.m3u8`)?.at(-1);
       if (!other || other.endList) return [];
-      const behind = now.entries.at(-1)!.number - other.entries.at(-1)!.number;
+      // What this version adds, the others could not follow before.
+      const behind = before.entries.at(-1)!.number - other.entries.at(-1)!.number;
       const still = this.now - Math.max(this.movedAt.get(name) ?? 0, this.healthySince);
       if (behind < 2 || still <= 3000 * now.targetDuration) return [];
       return [`rule 6: ${name} is ${behind} entries behind and has not moved for ${still} ms`];
