@@ -128,7 +128,11 @@ const FILE_REMEDY = 'give --config a YAML file of "name: value" lines';
 async function fileSettings(file: string, options: readonly Option[]): Promise<[string, Setting][]> {
   const source = `the file ${file}`;
   const bad = (message: string, cause?: unknown): ConfigError =>
-    new ConfigError('bad-config-file', `cannot use the configuration file ${file}: ${message}: ${FILE_REMEDY}`, { cause });
+    new ConfigError(
+      'bad-config-file',
+      `cannot use the configuration file ${file}: ${message}: ${FILE_REMEDY}`,
+      { cause },
+    );
   let content: unknown;
   try {
     const text = await readFile(file, 'utf8');
@@ -138,8 +142,7 @@ async function fileSettings(file: string, options: readonly Option[]): Promise<[
     throw bad(errorText(error), error);
   }
   if (content === null) return [];
-  if (typeof content !== 'object' || Array.isArray(content))
-    throw bad('it is no list of names and values');
+  if (typeof content !== 'object' || Array.isArray(content)) throw bad('it is no list of names and values');
   return Object.entries(content).map(([name, value]: [string, unknown]) => {
     const option = options.find(({ flag }) => flag === name);
     if (!option) {

@@ -113,6 +113,14 @@ describe('a directory', () => {
     expect(await readdir(join(root, 'a'))).toEqual(['folder.ts']);
   });
 
+  test('fails where folders cannot be made, and does not hang', async () => {
+    const store = await DirectoryStore.open('/proc/no-such-store/live');
+    await expect(store.put('a.ts', { text: 'x' }, options)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: expect.stringContaining("mkdir '/proc/no-such-store'"),
+    });
+  });
+
   test('is named by its URL', async () => {
     expect((await DirectoryStore.open(join(root, 'a b'))).name).toBe(`file://${root}/a%20b`);
   });

@@ -175,14 +175,25 @@ async function removeStale(root: string): Promise<void> {
   }
 }
 
-/** Makes the folder and those above it, and the new names durable. */
+/**
+ * Makes the folder and those above it, and the new names durable. Not by Node's own `recursive`: that says "no such
+ * file" of a read-only disk, and never returns where the system says that of a folder whose parent is there (/proc).
+ */
 async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  for (let path = dirname(folder); path.length >= dirname(first).length; path = dirname(path)) {
-    await syncFolder(path);
-    if (path === dirname(path)) return;
+  const parent = dirname(folder);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    // What else may stand there is found by whoever writes into it.
+    if (errorCode(error) === 'EEXIST') return;
+    if (errorCode(error) !== 'ENOENT' || parent === folder) throw error;
+    await makeFolder(parent);
+    await mkdir(folder).catch((again: unknown) => {
+      // Another put was faster.
+      if (errorCode(again) !== 'EEXIST') throw again;
+    });
   }
+  await syncFolder(parent);
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { errorText } from '@hls-uplink/runtime';
 import { s3Error } from './s3-error.js';
 import { StoreError, type StoreErrorCode } from './store-error.js';
 
@@ -89,6 +90,16 @@ describe('s3Error', () => {
     expect(error).toMatchObject({ name: 'StoreError', code, retryable, cause: thrown });
     expect(error.message).toMatch(message);
     expect(error.message).toMatch(/^Cannot put a\.ts to s3:\/\/live-bucket\/: .+; .+$/);
+  });
+
+  test('does not repeat the SDK where it says nothing', () => {
+    const thrown = Object.assign(new Error('UnknownError'), {
+      name: 'NoSuchBucket',
+      $metadata: { httpStatusCode: 404 },
+    });
+    expect(errorText(s3Error(thrown, doing, location))).toBe(
+      'Cannot put a.ts to s3://live-bucket/: the store answered 404, NoSuchBucket; create the bucket live-bucket, or name another one',
+    );
   });
 
   test('keeps what is a StoreError already', () => {

@@ -62,9 +62,10 @@ export function s3Error(
   if (error instanceof StoreError) return error;
   if (signal?.aborted) return new StoreError('aborted', `Stopped: ${doing}`, { cause: signal.reason });
   const [code, remedy] = finding(error as SdkError, location);
-  // The SDK's own word for an answer without one would only stand behind what is said here.
-  const cause = (error as SdkError).message === 'UnknownError' ? undefined : error;
-  return new StoreError(code, `Cannot ${doing}: ${because(error as SdkError)}; ${remedy}`, { cause });
+  const reason = because(error as SdkError);
+  // The SDK's message for an answer without a text: in a log it would stand behind ours and tell nothing.
+  if (error instanceof Error && error.message === 'UnknownError') error.message = reason;
+  return new StoreError(code, `Cannot ${doing}: ${reason}; ${remedy}`, { cause: error });
 }
 
 function finding(error: SdkError, { bucket, endpoint }: Pick<S3Location, 'bucket' | 'endpoint'>): Finding {

@@ -75,9 +75,18 @@ export function takeAnnouncement(
       delete source.gone;
       for (const farewell of source.farewells) farewell.end = false;
       rendition.away = false;
+      delivered(turn);
       enqueue(turn, source, rendition, announcement, event);
       if (rendition.queue.length > 0) state.startedMs ??= at;
   }
+}
+
+/** After a time in which no source delivered, what may be lost is counted anew. */
+function delivered({ state, at }: Turn): void {
+  const silentMs = at - state.deliveredMs;
+  state.deliveredMs = at;
+  if (silentMs < 1500 * (state.targetDuration ?? 0)) return;
+  for (const rendition of Object.values(state.renditions)) rendition.updatedMs = at;
 }
 
 function isAnswered(source: SourceState, rendition: RenditionState, index: number): boolean {

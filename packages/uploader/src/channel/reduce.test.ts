@@ -287,7 +287,7 @@ function heal(world: World): void {
 
 test('property: whatever happens, no rule is broken and every announcement gets one final answer', () => {
   const occurred: Record<string, number> = {};
-  const runs = Number(process.env.CHANNEL_RUNS ?? 300);
+  const runs = Number(process.env.CHANNEL_RUNS ?? 200);
   fc.assert(
     fc.property(
       fc.integer(),

@@ -33,6 +33,7 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     nextSlotId: 0,
     renditions: {},
     sources: {},
+    deliveredMs: 0,
     endRequested: false,
     held: [],
     multivariant: { version: 0, storedText: '' },

@@ -209,6 +209,8 @@ export interface ChannelState {
   sources: Record<string, SourceState>;
   /** When the first segment of the life was accepted. */
   startedMs?: number;
+  /** When anything was last delivered. */
+  deliveredMs: number;
   endRequested: boolean;
   /** Events of the next life, held until this one's ENDLIST is stored. */
   held: Extract<ChannelEvent, { type: 'accepted' | 'refused' }>[];

@@ -9,7 +9,7 @@ import { TICKS_PER_MS } from './ticks.js';
 const PLAYLIST_VERSION = 8;
 
 /** Keys beyond these, oldest first, are left to the sweep of what nobody names. */
-const MOST_LEFT_KEYS = 1000;
+const MOST_LEFT_KEYS = 300;
 
 const mediaSegment = (entry: Entry) => ({
   uri: entry.uri,

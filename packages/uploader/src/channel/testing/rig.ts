@@ -1,0 +1,161 @@
+import type { Segment } from '@hls-uplink/protocol';
+import type { ChannelEvent, Effect, SourceFacts } from '../event.js';
+import { deadline, openChannel, reduce } from '../reduce.js';
+import type { ReadBack } from '../reopen.js';
+import type { ChannelState } from '../state.js';
+import { see, type SeenPlaylist } from './viewer.js';
+
+const BEGIN_MS = 1_700_000_000_000;
+const TARGET_SECONDS = 6;
+const GOP_SECONDS = 2;
+
+type Unstamped = ChannelEvent extends infer E ? (E extends ChannelEvent ? Omit<E, 'at'> : never) : never;
+type Announced = Partial<Segment> & { sound?: boolean; wallOffMs?: number; refused?: boolean };
+
+export const sessionOf = (rendition: string): string =>
+  Buffer.from(rendition).toString('hex').padStart(32, '0');
+
+/** One channel driven event by event; the store does what `store` says, at once. Seconds count from the first picture. */
+export class Rig {
+  state: ChannelState;
+  at = BEGIN_MS;
+  readonly texts = new Map<string, string>();
+  readonly answers: string[] = [];
+  readonly deleted: string[] = [];
+  readonly uploads: Extract<Effect, { type: 'put-segment' }>[] = [];
+  store = {
+    segment: (_rendition: string, _index: number): boolean => true,
+    playlist: (_rendition: string): 'stored' | 'failed' | 'held' => 'stored',
+    tookMs: 50,
+    deletes: true,
+  };
+
+  constructor(playlists: ReadBack[] = []) {
+    this.state = openChannel({ channel: 'live', window: 6, writer: 'test' });
+    this.happen({ type: 'opened', playlists });
+  }
+
+  happen(event: Unstamped): void {
+    const events: Unstamped[] = [event];
+    for (let next = events.shift(); next; next = events.shift()) {
+      const { state, effects } = reduce(this.state, { ...next, at: this.at } as ChannelEvent);
+      this.state = state;
+      for (const effect of effects) events.push(...this.perform(effect));
+    }
+  }
+
+  private perform(effect: Effect): Unstamped[] {
+    switch (effect.type) {
+      case 'put-segment':
+        if (this.store.segment(effect.rendition, effect.id.index))
+          return [{ type: 'segment-stored', id: effect.id }];
+        this.uploads.push(effect);
+        return [];
+      case 'put-playlist': {
+        const { rendition, version, text } = effect;
+        const outcome = this.store.playlist(rendition);
+        if (outcome === 'held') return [];
+        if (outcome === 'failed') return [{ type: 'playlist-failed', rendition, version }];
+        this.texts.set(effect.key, text);
+        return [{ type: 'playlist-stored', rendition, version, tookMs: this.store.tookMs }];
+      }
+      case 'put-multivariant':
+        return [{ type: 'multivariant-stored', version: effect.version }];
+      case 'answer': {
+        const { answer, id } = effect;
+        const rendition = this.state.sources[id.session]?.facts.rendition;
+        this.answers.push(
+          `${rendition}/${id.index} ${answer.type === 'dropped' ? answer.code : answer.type}`,
+        );
+        return [];
+      }
+      case 'delete':
+        this.deleted.push(...effect.keys);
+        return this.store.deletes ? [{ type: 'deleted', keys: effect.keys }] : [];
+      default:
+        return [];
+    }
+  }
+
+  /** Lets time pass, ticking at each deadline. */
+  to(seconds: number): void {
+    const end = BEGIN_MS + seconds * 1000;
+    for (let due = deadline(this.state); due !== undefined && due <= end; due = deadline(this.state)) {
+      this.at = Math.max(this.at, due);
+      this.happen({ type: 'tick' });
+    }
+    this.at = end;
+  }
+
+  connect(rendition: string, facts: Partial<SourceFacts> = {}, sound = false): void {
+    const session = sessionOf(rendition);
+    const all = { rendition, session, source: 'encoder', target: TARGET_SECONDS, ...facts };
+    this.happen({ type: 'connected', facts: all });
+    const video = {
+      kind: 'video' as const,
+      pid: 256,
+      codec: 'avc1.64001f',
+      width: 640,
+      height: 360,
+      frameRate: 25,
+    };
+    const audio = { kind: 'audio' as const, pid: 257, codec: 'mp4a.40.2' };
+    this.happen({
+      type: 'tracks',
+      tracks: { type: 'tracks', session, index: 0, tracks: sound ? [audio] : [video, audio] },
+    });
+  }
+
+  segment(rendition: string, index: number, from: number, to: number, more: Announced = {}): void {
+    const { sound = false, wallOffMs = 0, refused = false, ...rest } = more;
+    const keys: Segment['keyPictures'] = [];
+    for (let key = from; !sound && key < to - 1e-6; key += GOP_SECONDS) {
+      keys.push({ offset: 376, bytes: 188, pts: Math.round(key * 90_000) });
+    }
+    this.happen({
+      type: refused ? 'refused' : 'accepted',
+      announcement: {
+        type: 'segment',
+        session: sessionOf(rendition),
+        index,
+        path: '/spool/segment.ts',
+        bytes: 188_000,
+        crc32: 1,
+        startPts: Math.round(from * 90_000),
+        endPts: Math.round(to * 90_000),
+        wallClock: new Date(BEGIN_MS + from * 1000 + wallOffMs).toISOString(),
+        ended: 'cut',
+        independent: true,
+        keyPictures: keys,
+        markers: [],
+        ...(index === 0 && { discontinuity: 'start' as const }),
+        ...rest,
+      },
+    });
+  }
+
+  playlist(rendition: string): SeenPlaylist {
+    return see(this.texts.get(`live/${rendition}.m3u8`)!);
+  }
+
+  /** The newest version as numbers, `D` for a discontinuity, `G` for a gap. */
+  entries(rendition: string): string {
+    const mark = ({ number, discontinuity, gap }: SeenPlaylist['entries'][number]): string =>
+      `${number}${discontinuity ? 'D' : ''}${gap ? 'G' : ''}`;
+    return this.playlist(rendition).entries.map(mark).join(' ');
+  }
+
+  /** Renditions that have published this many segments of 6 s. */
+  static live(renditions: string[], segments: number): Rig {
+    const rig = new Rig();
+    for (const rendition of renditions) rig.connect(rendition, { renditions });
+    for (let i = 0; i < segments; i++) rig.step(renditions, i);
+    return rig;
+  }
+
+  /** The next segment of each of these, in this order. */
+  step(renditions: string[], index: number, more: Announced = {}): void {
+    this.to(6 * (index + 1));
+    for (const rendition of renditions) this.segment(rendition, index, 6 * index, 6 * (index + 1), more);
+  }
+}

@@ -1,0 +1,209 @@
+import { describe, expect, test } from '@jest/globals';
+import { Rig, sessionOf } from './testing/rig.js';
+
+const BOTH = ['low', 'mid'];
+const reopened = (rig: Rig, keys = [...rig.texts.keys()]): Rig =>
+  new Rig(keys.map((key) => ({ key, text: rig.texts.get(key)! })));
+
+test('sound alone is cut up to a slot away from the picture, and nothing of it is lost', () => {
+  const rig = new Rig();
+  const renditions = ['low', 'sound'];
+  rig.connect('low', { renditions });
+  rig.connect('sound', { renditions }, true);
+  for (let i = 0; i < 12; i++) {
+    const from = i === 0 ? 1.48 : 6 * i + 0.01;
+    rig.to(6 * i + 6.2);
+    rig.segment('sound', i, from, 6 * i + 6.01, { sound: true });
+    rig.to(6 * i + 7.6);
+    rig.segment('low', i, 6 * i + 1.48, 6 * i + 7.48);
+  }
+  expect(rig.answers.filter((answer) => !answer.endsWith('published'))).toEqual([]);
+  expect(rig.entries('sound')).toBe(rig.entries('low'));
+  expect(rig.entries('low')).not.toMatch(/[DG]/);
+});
+
+test('an index far above the last costs nothing', () => {
+  const rig = Rig.live(['low'], 4);
+  rig.segment('low', 2 ** 50, 24, 30, { discontinuity: 'loss' });
+  expect(rig.state.sources[sessionOf('low')]).toMatchObject({ settled: 2 ** 50, answered: [] });
+});
+
+test('a rendition whose first segment takes long to store begins when it is stored', () => {
+  const rig = Rig.live(BOTH, 4);
+  rig.connect('high');
+  rig.store.segment = (rendition) => rendition !== 'high';
+  for (let i = 4; i < 60; i++) {
+    rig.step(BOTH, i);
+    rig.segment('high', i, 6 * i, 6 * i + 6, i === 4 ? { discontinuity: 'start' } : {});
+  }
+  rig.store.segment = () => true;
+  for (const { id } of rig.uploads) rig.happen({ type: 'segment-stored', id });
+  expect(rig.playlist('high').entries.at(-1)!.number).toBe(59);
+});
+
+test('one slow playlist does not make gaps of what comes after it', () => {
+  const rig = Rig.live(BOTH, 4);
+  rig.store.tookMs = 45_000;
+  rig.step(BOTH, 4);
+  rig.store.tookMs = 50;
+  for (let i = 5; i < 12; i++) {
+    rig.to(6 * i + 6);
+    rig.segment('low', i, 6 * i, 6 * i + 6);
+    rig.to(6 * i + 7);
+    rig.segment('mid', i, 6 * i, 6 * i + 6);
+  }
+  expect(rig.entries('mid')).not.toMatch(/G/);
+});
+
+test('what a store will not delete is asked for once, and forgotten in the end', () => {
+  const rig = Rig.live(['low'], 4);
+  rig.store.deletes = false;
+  for (let i = 4; i < 400; i++) rig.step(['low'], i);
+  expect(new Set(rig.deleted).size).toBe(rig.deleted.length);
+  expect(rig.state.renditions['low']!.left.length).toBeLessThanOrEqual(300);
+});
+
+describe('a channel opened again', () => {
+  test('publishes nothing over what it cannot read', () => {
+    const rig = Rig.live(['low'], 12);
+    rig.texts.set(
+      'live/low.m3u8',
+      rig.texts.get('live/low.m3u8')!.replace('"starts":[[', '"starts":[[1,1],['),
+    );
+    const again = reopened(rig);
+    again.connect('low');
+    for (let i = 12; i < 20; i++) again.step(['low'], i);
+    expect(again.state.refusal).toMatch(/state line is damaged/);
+    expect(again.texts.size).toBe(0);
+  });
+
+  test('goes on without a break whatever stands beside it', () => {
+    const rig = Rig.live(BOTH, 12);
+    const foreign = '#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:5000\n#EXTINF:6,\na.ts\n';
+    rig.texts.set('live/aaa.m3u8', foreign);
+    const again = reopened(rig, ['live/aaa.m3u8', 'live/low.m3u8', 'live/mid.m3u8']);
+    for (const name of BOTH) again.connect(name);
+    for (let i = 12; i < 14; i++) again.step(BOTH, i);
+    expect(again.entries('low')).toMatch(/11 12 13$/);
+    expect(again.entries('mid')).toBe(again.entries('low'));
+  });
+
+  test('counts on from another tool’s playlist, with a discontinuity', () => {
+    const foreign = '#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:5000\n#EXTINF:6,\na.ts\n';
+    const rig = new Rig([{ key: 'live/low.m3u8', text: foreign }]);
+    rig.connect('low', { renditions: ['low'] });
+    for (let i = 0; i < 3; i++) rig.step(['low'], i);
+    expect(rig.entries('low')).toBe('5001D 5002 5003');
+  });
+});
+
+describe('a change of tracks', () => {
+  test('is tagged in all renditions although a sibling listed its slot untagged', () => {
+    const rig = Rig.live(BOTH, 5);
+    rig.to(36);
+    rig.segment('low', 5, 30, 36);
+    rig.to(36.2);
+    rig.segment('mid', 5, 30, 36, { discontinuity: 'tables' });
+    for (let i = 6; i < 9; i++) rig.step(['mid', 'low'], i);
+    expect(rig.entries('mid')).toMatch(/5G 6D 7 8$/);
+    expect(rig.entries('low')).toMatch(/5 6D 7 8$/);
+  });
+
+  test('is tagged although the segment that said so was lost', () => {
+    const rig = Rig.live(['low'], 5);
+    rig.store.segment = () => false;
+    rig.step(['low'], 5, { discontinuity: 'tables' });
+    rig.happen({ type: 'segment-lost', id: rig.uploads[0]!.id });
+    rig.store.segment = () => true;
+    rig.step(['low'], 6);
+    expect(rig.entries('low')).toMatch(/5G 6D$/);
+  });
+});
+
+test('after an outage of the store nobody is late who is a moment behind', () => {
+  const rig = Rig.live(BOTH, 5);
+  rig.store.segment = () => false;
+  for (let i = 5; i < 9; i++) rig.step(BOTH, i);
+  rig.to(60);
+  rig.segment('low', 9, 54, 60);
+  rig.store.segment = () => true;
+  rig.happen({ type: 'store-recovered' });
+  const low = rig.uploads.filter(({ rendition }) => rendition === 'low');
+  for (const { id } of [...low, ...rig.uploads.filter((upload) => !low.includes(upload))]) {
+    rig.happen({ type: 'segment-stored', id });
+  }
+  rig.to(60.2);
+  rig.segment('mid', 9, 54, 60);
+  expect(rig.entries('mid')).not.toMatch(/G/);
+});
+
+test('after a time without any delivery nobody is late who is a moment behind', () => {
+  const rig = Rig.live(BOTH, 5);
+  rig.to(70);
+  rig.segment('low', 5, 30, 36);
+  rig.to(70.3);
+  rig.segment('mid', 5, 30, 36);
+  expect(rig.entries('mid')).toMatch(/4 5$/);
+});
+
+test('a playlist that cannot be written holds up no other', () => {
+  const all = ['low', 'mid', 'high'];
+  const rig = Rig.live(all, 5);
+  rig.happen({ type: 'disconnected', session: sessionOf('mid') });
+  rig.store.playlist = (rendition) => (rendition === 'low' ? 'held' : 'stored');
+  rig.step(['low', 'high'], 5);
+  const { inFlight } = rig.state.renditions['low']!;
+  rig.store.playlist = (rendition) => (rendition === 'low' ? 'held' : 'stored');
+  rig.happen({ type: 'playlist-failed', rendition: 'low', version: inFlight!.version });
+  for (let i = 6; i < 12; i++) rig.step(['low', 'high'], i);
+  expect(rig.playlist('mid').entries.at(-1)!.number).toBe(11);
+});
+
+test('a refused announcement with senseless times spoils no sibling', () => {
+  const rig = Rig.live(BOTH, 5);
+  rig.to(36);
+  rig.segment('low', 5, 30, 36);
+  rig.segment('mid', 5, 30, 336, { refused: true });
+  for (let i = 6; i < 10; i++) rig.step(['mid', 'low'], i);
+  expect(rig.state.renditions['low']!.alone).toBe(false);
+  expect(rig.entries('low')).not.toMatch(/[DG]/);
+  expect(rig.entries('mid')).toMatch(/5G 6 7 8 9$/);
+});
+
+test('a segmenter that comes back after the wall clock has drifted is on its old clock', () => {
+  const rig = Rig.live(BOTH, 5);
+  for (let i = 5; i < 100; i++) rig.step(BOTH, i, { wallOffMs: 100 * (i - 5) });
+  rig.step(['low'], 100, { wallOffMs: 9500 });
+  rig.connect('mid');
+  rig.to(612);
+  rig.segment('low', 101, 606, 612, { wallOffMs: 9600 });
+  rig.segment('mid', 100, 606, 612, { wallOffMs: 9600, discontinuity: 'start' });
+  expect(rig.entries('mid')).toMatch(/99 100G 101$/);
+  expect(rig.entries('low')).not.toMatch(/D/);
+});
+
+test('a life of fewer renditions does not wait for those of the one before', () => {
+  const rig = Rig.live(['low', 'mid', 'high'], 5);
+  for (const [i, name] of ['low', 'mid', 'high'].entries()) {
+    rig.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf(name), index: 5 } });
+    if (i > 0) rig.happen({ type: 'disconnected', session: sessionOf(name) });
+  }
+  rig.happen({ type: 'disconnected', session: sessionOf('low') });
+  expect(rig.playlist('high').endList).toBe(true);
+  rig.connect('low', { renditions: ['low'] });
+  rig.to(100);
+  rig.segment('low', 6, 0, 6, { discontinuity: 'start', wallOffMs: 94_000 });
+  expect(rig.entries('low')).toBe('5D');
+});
+
+test('the operator ends a stream that is still fed: it stays ended until a segmenter connects anew', () => {
+  const rig = Rig.live(['low'], 5);
+  rig.happen({ type: 'end-requested' });
+  expect(rig.playlist('low').endList).toBe(true);
+  rig.step(['low'], 5);
+  expect(rig.playlist('low').endList).toBe(true);
+  rig.connect('low');
+  for (let i = 6; i < 9; i++) rig.step(['low'], i, i === 6 ? { discontinuity: 'start' } : {});
+  expect(rig.playlist('low').endList).toBe(false);
+  expect(rig.entries('low')).toMatch(/^5D/);
+});
