@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { BAD_INPUT, type Command } from './helpers/bad-input-cases.js';
 import { makeBucket } from './helpers/bucket.js';
 import { useCeph, type Ceph } from './helpers/ceph.js';
 import { Live, LIVE_UPLOAD, s3Store, SEGMENTER, UPLOADER } from './helpers/live.js';
@@ -52,8 +53,11 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-const commands = { 'hls-segmenter': SEGMENTER, live_upload: LIVE_UPLOAD, 'hls-uploader': UPLOADER };
-type Command = keyof typeof commands;
+const commands: Record<Command, string> = {
+  'hls-segmenter': SEGMENTER,
+  live_upload: LIVE_UPLOAD,
+  'hls-uploader': UPLOADER,
+};
 
 const startCommand = (
   command: Command,
@@ -62,199 +66,11 @@ const startCommand = (
 ): Promise<StartedProcess> =>
   start(process.execPath, [commands[command], ...args], { name: command, cwd: folder, env });
 
-/** Arguments may hold `PORT`, one that is taken. */
-interface Case {
-  what: string;
-  command: Command;
-  args: string;
-  code: 1 | 2;
-  /** The object, and the remedy. */
-  says: [RegExp, RegExp];
-}
-
-const cases: Case[] = [
-  {
-    what: 'an empty file',
-    command: 'hls-segmenter',
-    args: 'empty.ts',
-    code: 1,
-    says: [/empty\.ts.* empty/, /see whether the encoder/],
-  },
-  {
-    what: 'a text file',
-    command: 'hls-segmenter',
-    args: 'notes.txt',
-    code: 1,
-    says: [/notes\.txt.*no transport stream/, /give an MPEG transport stream/],
-  },
-  {
-    what: 'a JPEG',
-    command: 'hls-segmenter',
-    args: 'picture.jpg',
-    code: 1,
-    says: [/picture\.jpg.*no transport stream/, /give an MPEG transport stream/],
-  },
-  {
-    what: 'a directory',
-    command: 'hls-segmenter',
-    args: '.',
-    code: 2,
-    says: [/input \. is a directory/, /name an MPEG-TS file/],
-  },
-  {
-    what: 'a missing file',
-    command: 'hls-segmenter',
-    args: 'missing.ts',
-    code: 2,
-    says: [/no input missing\.ts/, /check the path/],
-  },
-  {
-    what: 'nothing on stdin',
-    command: 'hls-segmenter',
-    args: '-',
-    code: 1,
-    says: [/stdin.* empty/, /see whether the encoder/],
-  },
-  {
-    what: 'a read-only spool',
-    command: 'hls-segmenter',
-    args: '--spool read-only clip.ts',
-    code: 2,
-    says: [/spool folder .*read-only\/live\/main.*read-only file system/, /give another folder with --spool/],
-  },
-  {
-    what: 'a file in the place of the spool',
-    command: 'hls-segmenter',
-    args: '--spool notes.txt clip.ts',
-    code: 2,
-    says: [/spool folder .*notes\.txt/, /give another folder with --spool/],
-  },
-  {
-    what: 'an unknown option of the segmenter',
-    command: 'hls-segmenter',
-    args: '--chanel news clip.ts',
-    code: 2,
-    says: [/--chanel/, /did you mean --channel\?/],
-  },
-  {
-    what: 'an address that is none',
-    command: 'hls-segmenter',
-    args: '--uploader nowhere clip.ts',
-    code: 2,
-    says: [/--uploader "nowhere"/, /expected: HOST:/],
-  },
-  {
-    what: 'a segment duration of the original that is no number',
-    command: 'live_upload',
-    args: '- soon ./spool sample index128.m3u8 http://cdn/ bucket stream',
-    code: 2,
-    says: [/segment duration "soon"/, /not a number/],
-  },
-  {
-    what: 'too few of the original’s arguments',
-    command: 'live_upload',
-    args: '- 10 ./spool',
-    code: 2,
-    says: [/argument/, /--help shows the usage/],
-  },
-  {
-    what: 'an unknown option of the uploader',
-    command: 'hls-uploader',
-    args: '--stores file:///srv/live',
-    code: 2,
-    says: [/--stores/, /did you mean --store\?/],
-  },
-  {
-    what: 'an unknown name in the configuration file',
-    command: 'hls-uploader',
-    args: '--config unknown-name.yaml',
-    code: 2,
-    says: [/stroe in the file unknown-name\.yaml/, /--help lists the names|did you mean/],
-  },
-  {
-    what: 'a configuration file that is no YAML',
-    command: 'hls-uploader',
-    args: '--config no-yaml.yaml',
-    code: 2,
-    says: [/configuration file no-yaml\.yaml/, /give --config a YAML file/],
-  },
-  {
-    what: 'a configuration file that is missing',
-    command: 'hls-uploader',
-    args: '--config missing.yaml',
-    code: 2,
-    says: [/configuration file missing\.yaml.*no such file/, /give --config a YAML file/],
-  },
-  {
-    what: 'a store that is no URL',
-    command: 'hls-uploader',
-    args: '--store /srv/live',
-    code: 2,
-    says: [/store/i, /must be a URL: file:\/\/\//],
-  },
-  {
-    what: 'a kind of store that is not there',
-    command: 'hls-uploader',
-    args: '--store gopher://host/live',
-    code: 2,
-    says: [/gopher:\/\/host\/live/, /supported are file:/],
-  },
-  {
-    what: 'credentials in the URL of a store',
-    command: 'hls-uploader',
-    args: '--store s3://someone:hush@bucket/live',
-    code: 2,
-    says: [/s3:\/\/bucket\/live/, /AWS_SECRET_ACCESS_KEY/],
-  },
-  {
-    what: 'a journal on a read-only disk',
-    command: 'hls-uploader',
-    args: '--journal read-only/journal',
-    code: 2,
-    says: [/journal folder .*read-only\/journal.*read-only file system/, /give --journal a folder/],
-  },
-  {
-    what: 'a file in the place of the journal',
-    command: 'hls-uploader',
-    args: '--journal notes.txt',
-    code: 2,
-    says: [/journal folder .*notes\.txt/, /give --journal a folder/],
-  },
-  {
-    what: 'the segmenters’ port taken',
-    command: 'hls-uploader',
-    args: '--listen 127.0.0.1:PORT --http 127.0.0.1:0 --store file:///FOLDER/www --journal journal-1',
-    code: 2,
-    says: [/127\.0\.0\.1:PORT is taken/, /stop what listens there.* or give --listen another port/],
-  },
-  {
-    what: 'the HTTP port taken',
-    command: 'hls-uploader',
-    args: '--listen 127.0.0.1:0 --http 127.0.0.1:PORT --store file:///FOLDER/www --journal journal-2',
-    code: 2,
-    says: [/127\.0\.0\.1:PORT is taken/, /stop what listens there.* or give --http another port/],
-  },
-  {
-    what: 'an address of another machine',
-    command: 'hls-uploader',
-    args: '--listen 192.0.2.1:10234 --http 127.0.0.1:0 --store file:///FOLDER/www --journal journal-3',
-    code: 2,
-    says: [/192\.0\.2\.1:10234/, /give --listen an address of this machine/],
-  },
-  {
-    what: 'the end of a channel asked of nobody',
-    command: 'hls-uploader',
-    args: 'end news --http 127.0.0.1:1',
-    code: 2,
-    says: [/127\.0\.0\.1:1/, /hls-uploader|--http/],
-  },
-];
-
 describe('one line and the end', () => {
   const port = (text: string): string =>
     text.replaceAll('PORT', String((busy.address() as AddressInfo).port));
 
-  test.each(cases)(
+  test.each(BAD_INPUT)(
     '$what',
     async ({ command, args, code, says }) => {
       const words = port(args).replace('/FOLDER', folder).split(' ');
@@ -324,6 +140,9 @@ describe('a store that refuses', () => {
       return { status: answer.status, problems };
     };
     await uploader.waitForLine(/the store does not take what it is given/);
+    await until(async () => (await ready()).problems.some((problem) => problem.includes('live/')), {
+      what: 'the stream itself is refused, after the check at the start',
+    });
     return { uploader, segmenter, ready };
   }
 
@@ -392,11 +211,15 @@ describe('a store that refuses', () => {
     await endsInOrder(denied);
 
     await Promise.all([
-      recovers(onFolder, new RegExp(`file://${www}: EROFS.*, open .*; name a folder on .* for writing`), () =>
-        disk.setReadOnly(false),
+      recovers(
+        onFolder,
+        new RegExp(`file://${www}: EROFS.*, (open|mkdir) .*; name a folder on .* for writing`),
+        () => disk.setReadOnly(false),
       ),
-      recovers(onBucket, new RegExp(`s3://${bucket}/ at .*NoSuchBucket; create the bucket ${bucket}, or name another one$`), () =>
-        makeBucket(ceph, bucket, { publicRead: true }),
+      recovers(
+        onBucket,
+        new RegExp(`s3://${bucket}/ at .*NoSuchBucket; create the bucket ${bucket}, or name another one$`),
+        () => makeBucket(ceph, bucket, { publicRead: true }),
       ),
     ]);
     expectWholeStream(await readFile(join(www, 'live/main.m3u8'), 'utf8'));

@@ -1,10 +1,10 @@
 /** The original's interface: its line from an unmodified old segmenter, and its eight arguments. */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { UPLOADER } from './helpers/live.js';
+import { LIVE_UPLOAD, UPLOADER } from './helpers/live.js';
 import { freePort, start, until, type StartedProcess } from './helpers/processes.js';
 import { expectNoStackTrace } from './helpers/speech.js';
 import { decodeAll, expectDecoded, segmentsOfPlaylist, serveStatic } from './player/index.js';
@@ -176,6 +176,8 @@ test('lines of an old segmenter, sent with nc, make a stream without a fault tha
 }, 120_000);
 
 test('live_upload takes the original’s arguments, and the end of its input ends the stream', async () => {
+  await mkdir(join(folder, 'bin'));
+  await symlink(LIVE_UPLOAD, join(folder, 'bin/live_upload'));
   const encoder = `ffmpeg ${encode(42).join(' ')} -f mpegts -`;
   const command =
     'live_upload - 10 ./spool/ sample_128k stream-128k.m3u8 http://cdn/stream0001/ bucket stream0001';
@@ -183,7 +185,7 @@ test('live_upload takes the original’s arguments, and the end of its input end
     name: 'live_upload',
     cwd: folder,
     env: {
-      PATH: [resolve('node_modules/.bin'), process.env['PATH']].join(delimiter),
+      PATH: [join(folder, 'bin'), process.env['PATH']].join(delimiter),
       HLS_SEGMENTER_UPLOADER: `127.0.0.1:${port}`,
       HLS_SEGMENTER_DRAIN_TIMEOUT: '60',
     },

@@ -55,7 +55,8 @@ export class Encoder {
       stdio: ['ignore', 'ignore', 'inherit', ...pipes],
     });
     this.exited = new Promise((resolve, reject) => {
-      this.process.once('exit', () => resolve());
+      // Not at its exit: what it wrote last is to be read first.
+      this.process.once('close', () => resolve());
       this.process.once('error', reject);
     });
   }
