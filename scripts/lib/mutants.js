@@ -56,7 +56,9 @@ export function readMutant(file, text) {
   const path = words.pop();
   const env = Object.fromEntries(words.map((word) => word.split('=')));
   const fast = !path.endsWith('.e2e.test.ts');
-  const packages = [...new Set([...text.matchAll(/^\+\+\+ b\/(packages\/[^/]+)/gm)].map(([, folder]) => folder))];
+  const packages = [
+    ...new Set([...text.matchAll(/^\+\+\+ b\/(packages\/[^/]+)/gm)].map(([, folder]) => folder)),
+  ];
   const name = file.replace(/\.patch$/, '');
   return { name, rule, breaks, test: { path, title, env }, expect: new RegExp(expect), packages, fast };
 }
@@ -67,7 +69,8 @@ export function readMutant(file, text) {
  * @param {string} folder
  */
 export function copyTree(folder) {
-  const isSource = (path) => !path.split('/').some((part) => LEFT_OUT.has(part) || part.endsWith('.tsbuildinfo'));
+  const isSource = (path) =>
+    !path.split('/').some((part) => LEFT_OUT.has(part) || part.endsWith('.tsbuildinfo'));
   for (const entry of readdirSync(ROOT)) {
     if (!isSource(entry)) continue;
     cpSync(join(ROOT, entry), join(folder, entry), {
@@ -76,7 +79,8 @@ export function copyTree(folder) {
     });
   }
   linkModules('node_modules', folder);
-  for (const name of readdirSync(join(ROOT, 'packages'))) linkModules(`packages/${name}/node_modules`, folder);
+  for (const name of readdirSync(join(ROOT, 'packages')))
+    linkModules(`packages/${name}/node_modules`, folder);
 }
 
 function linkModules(path, folder) {

@@ -38,7 +38,7 @@ export class Rig {
   happen(event: Unstamped): void {
     const events: Unstamped[] = [event];
     for (let next = events.shift(); next; next = events.shift()) {
-      const { state, effects } = reduce(this.state, { ...next, at: this.at } as ChannelEvent);
+      const { state, effects } = reduce(this.state, { ...next, at: this.at });
       this.state = state;
       for (const effect of effects) events.push(...this.perform(effect));
     }
