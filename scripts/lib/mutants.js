@@ -196,7 +196,7 @@ async function judge(mutant, folder) {
     if (tested.timedOut) return 'its test did not end';
     if (tested.failed === 0) return tested.code === 0 ? 'its test passes' : 'its test could not be run';
     if (!mutant.expect.test(tested.output)) {
-      const said = /●[\s\S]{0,1500}/.exec(tested.output)?.[0] ?? tested.output.slice(-800);
+      const said = /Cause:[\s\S]{0,800}|●[\s\S]{0,800}/.exec(tested.output)?.[0] ?? tested.output.slice(-800);
       return `its test fails, but does not say ${mutant.expect}:\n${said}`;
     }
     return undefined;

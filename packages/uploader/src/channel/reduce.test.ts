@@ -222,6 +222,7 @@ describe('three renditions', () => {
 const happening = fc.record({
   what: fc.constantFrom(
     'kill',
+    'all-killed',
     'start',
     'leave',
     'spool-lost',
@@ -244,6 +245,9 @@ function happen(world: World, { what, who }: { what: string; who: number }): voi
   switch (what) {
     case 'kill':
       return world.killSegmenter(name);
+    case 'all-killed':
+      for (const one of THREE) world.killSegmenter(one);
+      return;
     case 'start':
       return world.startSegmenter(name);
     case 'leave':
