@@ -9,6 +9,7 @@ const common = {
   transform: {
     '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: '<rootDir>/tsconfig.base.json', diagnostics: false }],
   },
+  setupFiles: ['<rootDir>/test/helpers/seed.ts'],
   rootDir: import.meta.dirname,
   modulePathIgnorePatterns: ['/dist/', '/dist-test/'],
 };

@@ -225,7 +225,6 @@ const happening = fc.record({
     'all-killed',
     'start',
     'leave',
-    'spool-lost',
     'link-cut',
     'link-mended',
     'uploader-killed',
@@ -252,8 +251,6 @@ function happen(world: World, { what, who }: { what: string; who: number }): voi
       return world.startSegmenter(name);
     case 'leave':
       return world.stopSegmenter(name);
-    case 'spool-lost':
-      return world.loseSpool(name);
     case 'link-cut':
       return world.cutLink(name);
     case 'link-mended':
@@ -379,6 +376,26 @@ test('property: ENDLIST comes in all playlists once the last source has ended', 
       world.run(20_000);
       expect(THREE.map((one) => world.playlist(one).endList)).toEqual([true, true, true]);
       expect(world.faults).toEqual([]);
+    }),
+    { numRuns: 40, endOnFailure: true },
+  );
+});
+
+test('property: a source that comes back with an empty spool is another session, and its keys are new', () => {
+  const loss = fc.record({ who: fc.integer({ min: 0, max: 2 }), ms: fc.integer({ min: 500, max: 15_000 }) });
+  fc.assert(
+    fc.property(fc.integer(), fc.array(loss, { minLength: 1, maxLength: 6 }), (seed, losses) => {
+      const world = live(THREE, seed);
+      world.run(20_000);
+      for (const { who, ms } of losses) {
+        world.loseSpool(THREE[who]!);
+        world.run(ms);
+        world.startSegmenter(THREE[who]!);
+        world.run(15_000);
+      }
+      world.run(30_000);
+      expect(world.faults).toEqual([]);
+      expect(THREE.map((name) => world.playlist(name).endList)).toEqual([false, false, false]);
     }),
     { numRuns: 40, endOnFailure: true },
   );

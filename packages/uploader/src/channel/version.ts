@@ -3,7 +3,7 @@ import { leaving } from './leaving.js';
 import { answer } from './source.js';
 import { writeStateLine } from './state-line.js';
 import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
-import { TICKS_PER_MS } from './ticks.js';
+import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
 /** Sliding playlists are 8 from birth, for EXT-X-GAP (HLS-RULES 13). */
 const PLAYLIST_VERSION = 8;
@@ -23,6 +23,7 @@ const mediaSegment = (entry: Entry) => ({
 export function putVersion({ state, effects }: Turn, rendition: RenditionState): void {
   if (!rendition.dirty || rendition.inFlight) return;
   slideWindow(state, rendition);
+  if (isTooShort(state, rendition)) return;
   const durationMs =
     rendition.entries.reduce((sum, entry) => sum + entry.end - entry.start, 0) / TICKS_PER_MS;
   for (const entry of rendition.entries) entry.longestMs = Math.max(entry.longestMs, durationMs);
@@ -49,6 +50,13 @@ export function putVersion({ state, effects }: Turn, rendition: RenditionState):
       comments: [writeStateLine(state, rendition)],
     }),
   });
+}
+
+/** After a skip a whole window comes in one version (DESIGN.md, "Each playlist has its own tail"). */
+function isTooShort(state: ChannelState, { entries, storedTail, endList }: RenditionState): boolean {
+  const skipped = storedTail >= state.firstNumber && entries[0]!.number > storedTail + 1;
+  const duration90k = entries.reduce((sum, entry) => sum + entry.end - entry.start, 0);
+  return skipped && !endList && duration90k < 3 * state.targetDuration! * TICKS_PER_SECOND;
 }
 
 /** Only what a stored version has listed may leave (DESIGN.md, "Each playlist has its own tail"). */

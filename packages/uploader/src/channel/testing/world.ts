@@ -29,7 +29,7 @@ interface Segmenter {
   alive: boolean;
   online: boolean;
   reason: 'start' | 'timestamps' | undefined;
-  /** What it announced last. */
+  /** What the uploader heard of it last. */
   said?: Announcement['type'];
   open?: { start: number; wallMs: number; keys: number[] };
   /** Without final answer. */
@@ -81,6 +81,8 @@ export class World {
   private storeUp = true;
   private encoder: { baseMs: number; basePts: number; pictures: number } | undefined;
   private tickAt: number | undefined;
+  /** Keys of the segments that this uploader puts and has not answered, by session and index. */
+  private readonly putting = new Map<string, string>();
   /** Whose bytes a segment's key stands for. */
   private readonly meanings = new Map<string, string>();
   /** What has been listed: until when, for how long at most, and in how long a playlist, seconds. */
@@ -291,12 +293,12 @@ export class World {
   private announce(segmenter: Segmenter, announcement: Announcement): void {
     this.answers.set(`${announcement.session}/${announcement.index}`, []);
     segmenter.outbox.push(announcement);
-    segmenter.said = announcement.type;
     if (segmenter.online && segmenter.alive) this.deliver(segmenter, announcement);
   }
 
   private deliver(segmenter: Segmenter, announcement: Announcement): void {
     if (!this.state || this.state.phase === 'opening') return;
+    segmenter.said = announcement.type;
     const id = `${announcement.session}/${announcement.index}`;
     if (!this.journal.some((one) => one.announcement === announcement)) {
       this.journal.push({ facts: this.facts(segmenter), tracks: this.tracksOf(segmenter), announcement });
@@ -327,6 +329,7 @@ export class World {
     if (this.state) return;
     this.uploaderLife++;
     this.healthySince = this.now;
+    this.putting.clear();
     if (journal === 'empty') {
       this.journal = [];
       this.accepted.clear();
@@ -429,6 +432,7 @@ export class World {
           this.uploaderLife,
         );
       case 'answer':
+        this.answering(`${effect.id.session}/${effect.id.index}`, effect.answer.type);
         this.journal = this.journal.filter(
           ({ announcement: one }) => one.session !== effect.id.session || one.index !== effect.id.index,
         );
@@ -516,10 +520,19 @@ export class World {
 
   /** A key means these bytes only (DESIGN.md, rule 3). */
   private name(key: string, { session, index }: { session: string; index: number }): void {
+    this.putting.set(`${session}/${index}`, key);
     const meaning = this.meanings.get(key) ?? `${session}/${index}`;
     this.meanings.set(key, meaning);
     if (meaning !== `${session}/${index}`)
       this.fault(key, 'rule 3 of DESIGN.md: the key stands for two segments');
+  }
+
+  /** `published` means that viewers can have it (DESIGN.md, "What crosses the socket"). */
+  private answering(id: string, answer: FinalAnswer['type']): void {
+    const key = this.putting.get(id);
+    this.putting.delete(id);
+    if (key !== undefined && answer === 'published' && !this.shown.has(key.slice('live/'.length)))
+      this.fault(key, 'rule 7 of DESIGN.md: answered as published, and no playlist has listed it');
   }
 
   private show(now: SeenPlaylist, before: SeenPlaylist | undefined, known: boolean): void {
