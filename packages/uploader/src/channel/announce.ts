@@ -137,7 +137,11 @@ function enqueue(
 
   const slot = rendition.alone ? undefined : claimSlot(state, rendition, position, hasVideo(rendition));
   if (!slot && !rendition.alone) {
-    if (!position.contiguous) return late(turn, event, id, rendition);
+    const [oldest] = state.slots;
+    const forgotten =
+      oldest &&
+      (position.epoch < oldest.epoch || (position.epoch === oldest.epoch && position.start < oldest.start));
+    if (!position.contiguous || forgotten) return late(turn, event, id, rendition);
     leaveAlignment(turn, rendition);
   }
   if (slot?.number !== undefined && slot.number <= rendition.tail) return late(turn, event, id, rendition);
