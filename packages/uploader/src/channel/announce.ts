@@ -1,8 +1,8 @@
-import type { Announcement, Gap, Segment, Tracks } from '@hls-uplink/protocol';
+import { ptsDuration, type Announcement, type Gap, type Segment, type Tracks } from '@hls-uplink/protocol';
 import { beginLife } from './life.js';
 import { answer, isSettled, renditionOf, settleSkipped } from './source.js';
 import type { Item, RenditionState, SourceState, Turn } from './state.js';
-import { nominalStart, placeOf, rawDuration, TICKS_PER_SECOND } from './ticks.js';
+import { nominalStart, placeOf, TICKS_PER_SECOND } from './ticks.js';
 import { claimSlot, hasVideo, isBehind, locate, overlappedSlots, type Position } from './timeline.js';
 
 /** Sound is cut between whole PES, so a segment of sound alone that begins anew starts within one of them. */
@@ -118,7 +118,7 @@ function enqueue(
   const id = { session: announcement.session, index: announcement.index };
   const lost = event === 'refused' || announcement.type === 'gap';
   const longest = (state.targetDuration ?? 3 * state.target!) + 1;
-  if (lost && rawDuration(announcement.startPts, announcement.endPts) > longest * TICKS_PER_SECOND) {
+  if (lost && ptsDuration(announcement.startPts, announcement.endPts) > longest * TICKS_PER_SECOND) {
     source.last = { index: id.index };
     return event === 'accepted' ? answer(turn, id, { type: 'dropped', code: 'too-long' }) : undefined;
   }
@@ -228,7 +228,7 @@ function measure(
   let gop = 0;
   if (ended === 'cut') {
     keyPictures.forEach(({ pts }, i) => {
-      gop = Math.max(gop, rawDuration(pts, keyPictures[i + 1]?.pts ?? endPts));
+      gop = Math.max(gop, ptsDuration(pts, keyPictures[i + 1]?.pts ?? endPts));
     });
   }
   const late = start - nominalStart(placeOf(start, target), target);

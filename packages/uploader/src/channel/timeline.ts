@@ -1,6 +1,6 @@
-import type { Gap, Segment } from '@hls-uplink/protocol';
+import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
 import type { ChannelClock, ChannelState, Epoch, RenditionState, Slot, SourceState } from './state.js';
-import { placeOf, rawDuration, TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
+import { placeOf, TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 
 /** Pictures further apart than this have a hole between them that no rendition covers. */
 export const CHANNEL_HOLE_90K = TICKS_PER_SECOND / 2;
@@ -39,7 +39,7 @@ export function locate(
 ): Position | undefined {
   const { startPts, endPts, discontinuity, index } = announcement;
   const { last } = source;
-  const duration = rawDuration(startPts, endPts);
+  const duration = ptsDuration(startPts, endPts);
   if (last?.end !== undefined && last.epoch !== undefined && last.index + 1 === index) {
     const start = unwrapNear(startPts, last.end);
     const touches = Math.abs(start - last.end) <= frame;
