@@ -3,7 +3,16 @@ import { beginLife } from './life.js';
 import { answer, isSettled, renditionOf, settleSkipped } from './source.js';
 import type { Item, RenditionState, SourceState, Turn } from './state.js';
 import { nominalStart, placeOf, TICKS_PER_SECOND } from './ticks.js';
-import { claimSlot, hasVideo, isBehind, locate, overlappedSlots, type Position } from './timeline.js';
+import {
+  claimSlot,
+  hasVideo,
+  isBehind,
+  isForgotten,
+  isMisaligned,
+  locate,
+  overlappedSlots,
+  type Position,
+} from './timeline.js';
 
 /** Sound is cut between whole PES, so a segment of sound alone that begins anew starts within one of them. */
 const AUDIO_PES_90K = TICKS_PER_SECOND / 4;
@@ -137,11 +146,8 @@ function enqueue(
 
   const slot = rendition.alone ? undefined : claimSlot(state, rendition, position, hasVideo(rendition));
   if (!slot && !rendition.alone) {
-    const [oldest] = state.slots;
-    const forgotten =
-      oldest &&
-      (position.epoch < oldest.epoch || (position.epoch === oldest.epoch && position.start < oldest.start));
-    if (!position.contiguous || forgotten) return late(turn, event, id, rendition);
+    if (isForgotten(state, position)) return late(turn, event, id, rendition, 'backlog');
+    if (!isMisaligned(state, rendition, position)) return late(turn, event, id, rendition);
     leaveAlignment(turn, rendition);
   }
   if (slot?.number !== undefined && slot.number <= rendition.tail) return late(turn, event, id, rendition);
@@ -192,9 +198,15 @@ function dropOverlapped(turn: Turn): void {
   }
 }
 
-function late(turn: Turn, event: 'accepted' | 'refused', id: Item['id'], rendition: RenditionState): void {
+function late(
+  turn: Turn,
+  event: 'accepted' | 'refused',
+  id: Item['id'],
+  rendition: RenditionState,
+  code: 'late' | 'backlog' = 'late',
+): void {
   if (event === 'refused') return;
-  answer(turn, id, { type: 'dropped', code: 'late' });
+  answer(turn, id, { type: 'dropped', code });
   turn.effects.push({
     type: 'report',
     level: 'warn',

@@ -97,13 +97,15 @@ function siblings(state: ChannelState, rendition: RenditionState): RenditionStat
   );
 }
 
-/** What a rendition has for a slot: `queued` or `listed`. */
+/** What a rendition has for a slot: queued, listed, or gone from its window, and then as long as the slot. */
 function holding(
   rendition: RenditionState,
   slot: Slot,
 ): { start: number; end: number; whole: boolean } | undefined {
   const item = rendition.queue.find((one) => one.slot === slot.id && one.state !== 'lost');
   if (item) return { start: item.start, end: item.end, whole: item.fromStart && item.toCut };
+  if (slot.number !== undefined && slot.number < (rendition.entries[0]?.number ?? -1))
+    return { start: slot.start, end: slot.end, whole: true };
   const entry = rendition.entries.find((one) => one.slot === slot.id && !one.gap);
   return (
     entry && { start: entry.start, end: entry.end, whole: entry.end >= slot.end && entry.start <= slot.start }

@@ -146,6 +146,37 @@ export function claimSlot(
   return fresh;
 }
 
+/** The slots around a place that has none. */
+function neighbours(state: ChannelState, { epoch, start }: Position): [Slot | undefined, Slot | undefined] {
+  const here = { epoch, place: placeOf(start, state.target!), start };
+  const after = state.slots.findIndex((slot) => compare(here, slot) < 0);
+  const at = after === -1 ? state.slots.length : after;
+  return [state.slots[at - 1], state.slots[at]];
+}
+
+/**
+ * Its place lies before the oldest slot that is known, or between two whose numbers do not follow each other: what stood
+ * there has left every playlist.
+ */
+export function isForgotten(state: ChannelState, position: Position): boolean {
+  const [before, after] = neighbours(state, position);
+  return after?.number !== undefined && after.number > (before?.number ?? -Infinity) + 1;
+}
+
+/** Nothing of the rendition is missing before it, and yet its siblings go on from one slot to the next where it would be. */
+export function isMisaligned(
+  state: ChannelState,
+  { entries, queue, frame }: RenditionState,
+  position: Position,
+): boolean {
+  const { epoch, start } = position;
+  const [, after] = neighbours(state, position);
+  if (after?.epoch !== epoch || after.discontinuity) return false;
+  const own = [...entries.filter(({ gap }) => !gap), ...queue];
+  const before = own.findLast((one) => one.epoch === epoch && one.start < start);
+  return before !== undefined && Math.abs(start - before.end) <= frame;
+}
+
 /** Slots without number that the one before covers: a sibling has both in one, so what stands there is no second one. */
 export function overlappedSlots(state: ChannelState): Slot[] {
   const overlapped: Slot[] = [];

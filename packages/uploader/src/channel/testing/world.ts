@@ -2,7 +2,7 @@ import type { Announcement, FinalAnswer, Tracks } from '@hls-uplink/protocol';
 import type { ChannelEvent, Effect, SourceFacts } from '../event.js';
 import { deadline, openChannel, reduce, sessionProgress } from '../reduce.js';
 import type { ChannelState } from '../state.js';
-import { faultsAcross, faultsBetween, faultsOf, see, type SeenEntry, type SeenPlaylist } from './viewer.js';
+import { Audience, type StoredObjects } from './audience.js';
 
 const WRAP = 2 ** 33;
 const GOP_90K = 180_000;
@@ -29,6 +29,8 @@ interface Segmenter {
   alive: boolean;
   online: boolean;
   reason: 'start' | 'timestamps' | undefined;
+  /** The next segment cannot be written. */
+  full?: boolean;
   /** What the uploader heard of it last. */
   said?: Announcement['type'];
   open?: { start: number; wallMs: number; keys: number[] };
@@ -51,26 +53,19 @@ export interface WorldOptions {
 /** One encoder, a segmenter for each rendition, an uploader and a store, in simulated time. */
 export class World {
   now = 1_700_000_000_000;
-  readonly faults: string[] = [];
   readonly answers = new Map<string, FinalAnswer['type'][]>();
-  readonly versions = new Map<string, SeenPlaylist[]>();
-  /** Of each version of the multivariant playlist. */
-  readonly variants: string[][] = [];
-  /** When the first media playlist was published. */
-  startedAt: number | undefined;
+  readonly store: StoredObjects = { segments: new Set(), texts: new Map() };
+  readonly audience: Audience;
   readonly segments = new Map<string, Segmenter>();
-  readonly stored = new Set<string>();
-  readonly objects = new Map<string, string>();
-  readonly seen = {
+  /** How often what happened. */
+  readonly happened = {
     events: 0,
-    gaps: 0,
-    discontinuities: 0,
     wraps: 0,
     restarts: 0,
     outages: 0,
-    lives: 1,
     sessions: 0,
-    deletions: 0,
+    unwritten: 0,
+    vanished: 0,
   };
   state: ChannelState | undefined;
   private journal: { facts: SourceFacts; tracks: Tracks; announcement: Announcement }[] = [];
@@ -81,27 +76,13 @@ export class World {
   private storeUp = true;
   private encoder: { baseMs: number; basePts: number; pictures: number } | undefined;
   private tickAt: number | undefined;
-  /** Keys of the segments that this uploader puts and has not answered, by session and index. */
-  private readonly putting = new Map<string, string>();
-  /** Whose bytes a segment's key stands for. */
-  private readonly meanings = new Map<string, string>();
-  /** What has been listed: until when, for how long at most, and in how long a playlist, seconds. */
-  private readonly shown = new Map<string, { seconds: number; longest: number; removedAt?: number }>();
-  /** Announcements of `end` so far. */
-  private ends = 0;
-  /** Since when the store takes writes and the uploader runs; when each rendition was published and connected last. */
-  private healthySince = 0;
-  private readonly movedAt = new Map<string, number>();
-  /** When a gap was first in a playlist to be put. */
-  private readonly decided = new Map<string, number>();
-  private readonly accepted = new Map<
-    string,
-    { rendition: string; wallMs: number; whole: boolean; at: number }
-  >();
+  /** Segments whose files went with their spool, by session and index. */
+  private readonly vanished = new Set<string>();
 
   constructor(private readonly options: WorldOptions) {
     this.random = random(options.seed);
     this.target = options.targetSeconds ?? 6;
+    this.audience = new Audience(options.renditions, this.target, this.store, () => this.now);
     for (const [i, rendition] of options.renditions.entries()) {
       const session = (i + 1).toString(16).padStart(32, '0');
       this.segments.set(rendition, {
@@ -115,6 +96,15 @@ export class World {
         outbox: [],
       });
     }
+  }
+
+  /** All of it running. */
+  static live(renditions: string[], seed = 1, options: Partial<WorldOptions> = {}): World {
+    const world = new World({ seed, renditions, declared: true, ...options });
+    world.startUploader();
+    for (const rendition of renditions) world.startSegmenter(rendition);
+    world.startEncoder();
+    return world;
   }
 
   // — the encoder ————————————————————————————————————————————————————————————————
@@ -140,7 +130,8 @@ export class World {
     if (this.encoder !== encoder) return;
     const pts = encoder.basePts + encoder.pictures * GOP_90K;
     encoder.pictures++;
-    if (Math.floor(pts / WRAP) > Math.floor((pts - GOP_90K) / WRAP)) this.seen.wraps++;
+    if (encoder.pictures > 1 && Math.floor(pts / WRAP) > Math.floor((pts - GOP_90K) / WRAP))
+      this.happened.wraps++;
     for (const segmenter of this.segments.values()) if (segmenter.up) this.takeKey(segmenter, pts);
     this.at(encoder.baseMs + (encoder.pictures * GOP_90K) / 90, () => this.keyPicture(encoder), 0);
   }
@@ -167,13 +158,21 @@ export class World {
     this.dispatch({ type: 'disconnected', at: this.now, session: segmenter.session });
   }
 
-  /** Its spool is lost, unless something waits in it; then it is another session, whose indexes begin anew. */
+  /** Its spool is lost, with all that waits in it; then it is another session, whose indexes begin anew. */
   loseSpool(rendition: string): void {
     this.killSegmenter(rendition);
     const segmenter = this.segments.get(rendition)!;
-    if (segmenter.outbox.length > 0) return;
-    const session = `${segmenter.session.slice(0, -4)}${(this.seen.sessions++ + 0x1000).toString(16)}`;
+    for (const { session, index } of segmenter.outbox) {
+      this.vanished.add(`${session}/${index}`);
+      this.answers.delete(`${session}/${index}`);
+    }
+    const session = `${segmenter.session.slice(0, -4)}${(this.happened.sessions++ + 0x1000).toString(16)}`;
     Object.assign(segmenter, { session, nextIndex: 0, outbox: [] });
+  }
+
+  /** Its disk is full when the next segment ends. */
+  fillDisk(rendition: string): void {
+    this.segments.get(rendition)!.full = true;
   }
 
   stopSegmenter(rendition: string, how: 'leave' | 'end' = 'leave'): void {
@@ -189,7 +188,7 @@ export class World {
     }
     delete segmenter.open;
     const { session } = segmenter;
-    if (how === 'end') this.ends++;
+    if (how === 'end') this.audience.ends++;
     this.announce(
       segmenter,
       how === 'end'
@@ -245,7 +244,7 @@ export class World {
 
   private connect(segmenter: Segmenter): void {
     if (!this.state || !segmenter.online || this.state.phase === 'opening') return;
-    this.movedAt.set(segmenter.rendition, this.now);
+    this.audience.connected(segmenter.rendition);
     this.dispatch({ type: 'connected', at: this.now, facts: this.facts(segmenter) });
     this.dispatch({ type: 'tracks', at: this.now, tracks: this.tracksOf(segmenter) });
     const { settled = -1, accepted } = sessionProgress(this.state, segmenter.session);
@@ -271,23 +270,31 @@ export class World {
     const { start, wallMs, keys } = segmenter.open!;
     const { session, reason } = segmenter;
     const index = segmenter.nextIndex++;
-    this.announce(segmenter, {
-      type: 'segment',
+    const common = {
       session,
       index,
-      path: `/spool/${session}/${index}.ts`,
-      bytes: 100_000,
-      crc32: index,
       startPts: start % WRAP,
       endPts: end % WRAP,
       wallClock: new Date(wallMs).toISOString(),
       ...(reason && { discontinuity: reason }),
+    };
+    segmenter.reason = undefined;
+    if (segmenter.full) {
+      segmenter.full = false;
+      this.happened.unwritten++;
+      return this.announce(segmenter, { type: 'gap', ...common, reason: 'the disk is full' });
+    }
+    this.announce(segmenter, {
+      type: 'segment',
+      ...common,
+      path: `/spool/${session}/${index}.ts`,
+      bytes: 100_000,
+      crc32: index,
       ended,
       independent: true,
       keyPictures: keys.map((key, i) => ({ offset: i * 1000, bytes: 500, pts: key % WRAP })),
       markers: [],
     });
-    segmenter.reason = undefined;
   }
 
   private announce(segmenter: Segmenter, announcement: Announcement): void {
@@ -299,20 +306,10 @@ export class World {
   private deliver(segmenter: Segmenter, announcement: Announcement): void {
     if (!this.state || this.state.phase === 'opening') return;
     segmenter.said = announcement.type;
-    const id = `${announcement.session}/${announcement.index}`;
     if (!this.journal.some((one) => one.announcement === announcement)) {
       this.journal.push({ facts: this.facts(segmenter), tracks: this.tracksOf(segmenter), announcement });
     }
-    if (announcement.type === 'segment' && !this.accepted.has(id)) {
-      const { wallClock, ended, discontinuity } = announcement;
-      const whole = ended === 'cut' && discontinuity === undefined;
-      this.accepted.set(id, {
-        rendition: segmenter.rendition,
-        wallMs: Date.parse(wallClock),
-        whole,
-        at: this.now,
-      });
-    }
+    this.audience.accepted(segmenter.rendition, announcement);
     this.dispatch({ type: 'accepted', at: this.now, announcement });
   }
 
@@ -328,15 +325,11 @@ export class World {
   startUploader(journal: 'kept' | 'empty' = 'kept'): void {
     if (this.state) return;
     this.uploaderLife++;
-    this.healthySince = this.now;
-    this.putting.clear();
-    if (journal === 'empty') {
-      this.journal = [];
-      this.accepted.clear();
-    }
+    this.audience.restarted(journal);
+    if (journal === 'empty') this.journal = [];
     const { window = 6 } = this.options;
     this.state = openChannel({ channel: 'live', window, writer: `uploader-${this.uploaderLife}` });
-    const playlists = [...this.objects].map(([key, text]) => ({ key, text }));
+    const playlists = [...this.store.texts].map(([key, text]) => ({ key, text }));
     this.dispatch({ type: 'opened', at: this.now, playlists });
     for (const { facts, tracks, announcement } of [...this.journal]) {
       this.dispatch({ type: 'connected', at: this.now, facts, replayed: true });
@@ -346,28 +339,29 @@ export class World {
     for (const segmenter of this.segments.values()) if (segmenter.alive) this.connect(segmenter);
   }
 
-  /** kill -9: what was on its way to the store arrives there or does not. */
+  /** kill -9: what was on its way to the store arrives there or does not, but not after a successor has read it. */
   killUploader(): void {
     if (!this.state) return;
-    this.seen.restarts++;
+    this.happened.restarts++;
     this.state = undefined;
     this.tickAt = undefined;
     const life = this.uploaderLife;
     for (const pending of this.queue.filter((one) => one.life === life)) {
-      if (this.random() < 0.5) pending.run = () => {};
+      this.queue.splice(this.queue.indexOf(pending), 1);
+      if (this.storeUp && this.random() < 0.5) pending.run();
     }
   }
 
   setStore(up: boolean): void {
-    if (this.storeUp && !up) this.seen.outages++;
-    if (up && !this.storeUp) this.healthySince = this.now;
+    if (this.storeUp && !up) this.happened.outages++;
+    if (up && !this.storeUp) this.audience.healthy();
     if (up && !this.storeUp) this.dispatch({ type: 'store-recovered', at: this.now });
     this.storeUp = up;
   }
 
   private dispatch(event: ChannelEvent): void {
     if (!this.state) return;
-    this.seen.events++;
+    this.happened.events++;
     const { phase } = this.state;
     const { state, effects } = reduce(this.state, event);
     this.state = state;
@@ -389,7 +383,7 @@ export class World {
   private ended(): void {
     for (const { rendition, up, online, said } of this.segments.values()) {
       if (up && online && said === 'segment')
-        this.fault(rendition, 'rule 18: the stream ends while it delivers');
+        this.audience.fault(rendition, 'rule 18: the stream ends while it delivers');
     }
   }
 
@@ -397,16 +391,18 @@ export class World {
     const took = 20 + Math.floor(this.random() * 400);
     switch (effect.type) {
       case 'put-segment':
-        this.name(effect.key, effect.id);
+        this.audience.putting(effect.key, effect.id);
         return this.put(took, () => {
-          this.stored.add(effect.key);
+          if (this.vanished.has(`${effect.id.session}/${effect.id.index}`)) {
+            this.happened.vanished++;
+            this.audience.lost(effect.id);
+            return { type: 'segment-lost', at: this.now, id: effect.id };
+          }
+          this.store.segments.add(effect.key);
           return { type: 'segment-stored', at: this.now, id: effect.id };
         });
       case 'put-playlist':
-        for (const { gap, number } of see(effect.text).entries) {
-          const id = `${effect.key} ${number}`;
-          if (gap && !this.decided.has(id)) this.decided.set(id, this.now);
-        }
+        this.audience.decided(effect.key, effect.text);
         return this.putText(took, effect.key, effect.text, (stored) =>
           stored
             ? {
@@ -425,14 +421,14 @@ export class World {
           version: effect.version,
         }));
       case 'delete':
-        for (const key of effect.keys) this.remove(key);
+        for (const key of effect.keys) this.audience.removed(key);
         return this.at(
           this.now + took,
           () => this.dispatch({ type: 'deleted', at: this.now, keys: effect.keys }),
           this.uploaderLife,
         );
       case 'answer':
-        this.answering(`${effect.id.session}/${effect.id.index}`, effect.answer.type);
+        this.audience.answered(effect.id, effect.answer.type);
         this.journal = this.journal.filter(
           ({ announcement: one }) => one.session !== effect.id.session || one.index !== effect.id.index,
         );
@@ -465,132 +461,13 @@ export class World {
       this.now + (this.storeUp ? took : 1000),
       () => {
         const stored = this.storeUp && this.random() >= (this.options.refused ?? 0);
-        if (stored) this.publish(key, text, this.uploaderLife === life);
+        if (stored) this.audience.published(key, text);
         // What is lost is counted anew from the store's recovery.
-        else this.healthySince = this.now;
+        else this.audience.healthy();
         if (this.uploaderLife === life && this.state) this.dispatch(done(stored));
       },
       life,
     );
-  }
-
-  // — the viewer ———————————————————————————————————————————————————————————————————
-
-  /** @param known by the uploader that runs: it has put it, or can read it back (what its forerunner puts later is rule 9's) */
-  private publish(key: string, text: string, known: boolean): void {
-    this.objects.set(key, text);
-    if (key.endsWith('/index.m3u8')) return this.publishVariants(key, text);
-    const now = see(text);
-    const versions = this.versions.get(key) ?? [];
-    this.versions.set(key, versions);
-    const before = versions.at(-1);
-    const faults = [...faultsOf(now), ...(before ? faultsBetween(before, now) : [])];
-    const listed = new Set(before?.entries.map((entry) => entry.number));
-    for (const entry of now.entries) {
-      if (!entry.gap && !this.stored.has(`live/${entry.uri}`))
-        faults.push(`rule 3: ${entry.uri} is not there`);
-      if (listed.has(entry.number)) continue;
-      if (entry.gap) {
-        this.seen.gaps++;
-        faults.push(...this.needless(key, entry));
-      }
-      if (entry.discontinuity) this.seen.discontinuities++;
-    }
-    for (const other of this.options.renditions) {
-      const text = this.objects.get(`live/${other}.m3u8`);
-      if (text !== undefined) faults.push(...faultsAcross(now, see(text)));
-    }
-    if (before?.endList && !now.endList) this.seen.lives++;
-    versions.push(now);
-    this.startedAt ??= this.now;
-    const endings = versions.filter(({ endList }, i) => endList && !versions[i - 1]?.endList).length;
-    if (endings > this.ends) faults.push('rule 18: ENDLIST, and no source has ended');
-    this.show(now, before, known);
-    faults.push(...this.leftBehind(key, now));
-    for (const fault of faults) this.fault(key, fault);
-  }
-
-  /** Variants that are there, and none missing that a viewer has already seen (HLS-RULES 19). */
-  private publishVariants(key: string, text: string): void {
-    const variants = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    this.variants.push(variants);
-    const missing = variants.filter((uri) => !this.objects.has(`live/${uri}`));
-    if (missing.length > 0) this.fault(key, `rule 19: ${missing.join(', ')} not there`);
-  }
-
-  /** A key means these bytes only (DESIGN.md, rule 3). */
-  private name(key: string, { session, index }: { session: string; index: number }): void {
-    this.putting.set(`${session}/${index}`, key);
-    const meaning = this.meanings.get(key) ?? `${session}/${index}`;
-    this.meanings.set(key, meaning);
-    if (meaning !== `${session}/${index}`)
-      this.fault(key, 'rule 3 of DESIGN.md: the key stands for two segments');
-  }
-
-  /** `published` means that viewers can have it (DESIGN.md, "What crosses the socket"). */
-  private answering(id: string, answer: FinalAnswer['type']): void {
-    const key = this.putting.get(id);
-    this.putting.delete(id);
-    if (key !== undefined && answer === 'published' && !this.shown.has(key.slice('live/'.length)))
-      this.fault(key, 'rule 7 of DESIGN.md: answered as published, and no playlist has listed it');
-  }
-
-  private show(now: SeenPlaylist, before: SeenPlaylist | undefined, known: boolean): void {
-    const listed = new Set(now.entries.map(({ uri }) => uri));
-    for (const { uri } of before?.entries ?? []) {
-      const shown = this.shown.get(uri);
-      if (shown && !listed.has(uri)) shown.removedAt ??= this.now;
-    }
-    const total = known ? now.entries.reduce((sum, { seconds }) => sum + seconds, 0) : 0;
-    for (const { uri, seconds, gap } of now.entries) {
-      if (gap) continue;
-      const longest = Math.max(total, this.shown.get(uri)?.longest ?? 0);
-      this.shown.set(uri, { seconds, longest });
-    }
-  }
-
-  /** What left stays for its duration and that of the longest playlist that listed it (HLS-RULES 10). */
-  private remove(key: string): void {
-    this.seen.deletions++;
-    this.stored.delete(key);
-    const shown = this.shown.get(key.slice('live/'.length));
-    if (!shown) return;
-    const { removedAt = Infinity, seconds, longest } = shown;
-    const early = removedAt + (seconds + longest) * 1000 - this.now;
-    if (early > 1) this.fault(key, `rule 10: deleted ${early.toFixed(0)} ms before it may go`);
-  }
-
-  /** Other live edges that stand still while this one moves (HLS-RULES 6, 20). */
-  private leftBehind(key: string, now: SeenPlaylist): string[] {
-    this.movedAt.set(key.slice('live/'.length, -'.m3u8'.length), this.now);
-    const before = this.versions.get(key)?.at(-2);
-    if (now.endList || !before) return [];
-    return this.options.renditions.flatMap((name) => {
-      const other = this.versions.get(`live/${name}.m3u8`)?.at(-1);
-      if (!other || other.endList) return [];
-      // What this version adds, the others could not follow before.
-      const behind = before.entries.at(-1)!.number - other.entries.at(-1)!.number;
-      const still = this.now - Math.max(this.movedAt.get(name) ?? 0, this.healthySince);
-      if (behind < 2 || still <= 3000 * now.targetDuration) return [];
-      return [`rule 6: ${name} is ${behind} entries behind and has not moved for ${still} ms`];
-    });
-  }
-
-  private fault(key: string, fault: string): void {
-    this.faults.push(`${key} at ${this.now - 1_700_000_000_000}: ${fault}`);
-  }
-
-  /** A gap for what had been accepted before it was decided is a defect (DESIGN.md, rule 6). */
-  private needless(key: string, { number, dateMs, seconds }: SeenEntry): string[] {
-    const rendition = key.slice('live/'.length, -'.m3u8'.length);
-    const had = [...this.accepted.values()].find(
-      (one) => one.rendition === rendition && one.whole && Math.abs(one.wallMs - dateMs) < 500,
-    );
-    const decidedAt = this.decided.get(`${key} ${number}`) ?? this.now;
-    if (!had || decidedAt <= had.at) return [];
-    return [
-      `rule 6 of DESIGN.md: a gap of ${seconds} s stands for a segment accepted ${decidedAt - had.at} ms before`,
-    ];
   }
 
   // — time —————————————————————————————————————————————————————————————————————————
@@ -610,12 +487,5 @@ export class World {
       first.run();
     }
     this.now = end;
-  }
-
-  /** The newest stored version of a rendition. */
-  playlist(rendition: string): SeenPlaylist {
-    const text = this.objects.get(`live/${rendition}.m3u8`);
-    if (text === undefined) throw new Error(`nothing published for ${rendition}`);
-    return see(text);
   }
 }

@@ -1,0 +1,206 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { World } from './testing/world.js';
+
+const THREE = ['low', 'mid', 'high'];
+
+const numbers = (world: World, rendition: string): number[] =>
+  world.audience.playlist(rendition).entries.map((entry) => entry.number);
+
+/** What may happen, and how long after it nothing else does. */
+const happening = fc.record({
+  what: fc.constantFrom(
+    'kill',
+    'all-killed',
+    'spool-lost',
+    'disk-full',
+    'start',
+    'leave',
+    'link-cut',
+    'link-mended',
+    'uploader-killed',
+    'uploader-started',
+    'uploader-emptied',
+    'store-down',
+    'store-up',
+    'encoder-again',
+    'end',
+  ),
+  who: fc.integer({ min: 0, max: 2 }),
+  ms: fc.integer({ min: 0, max: 25_000 }),
+});
+
+function happen(world: World, { what, who }: { what: string; who: number }): void {
+  const name = THREE[who]!;
+  switch (what) {
+    case 'kill':
+      return world.killSegmenter(name);
+    case 'all-killed':
+      for (const one of THREE) world.killSegmenter(one);
+      return;
+    case 'spool-lost':
+      world.loseSpool(name);
+      return world.startSegmenter(name);
+    case 'disk-full':
+      return world.fillDisk(name);
+    case 'start':
+      return world.startSegmenter(name);
+    case 'leave':
+      return world.stopSegmenter(name);
+    case 'link-cut':
+      return world.cutLink(name);
+    case 'link-mended':
+      return world.mendLink(name);
+    case 'uploader-killed':
+      return world.killUploader();
+    case 'uploader-started':
+      return world.startUploader();
+    case 'uploader-emptied':
+      world.killUploader();
+      return world.startUploader('empty');
+    case 'store-down':
+      return world.setStore(false);
+    case 'store-up':
+      return world.setStore(true);
+    case 'encoder-again':
+      world.stopEncoder();
+      for (const one of THREE) world.startSegmenter(one);
+      return world.startEncoder();
+    case 'end':
+      world.stopEncoder('end');
+      for (const one of THREE) world.startSegmenter(one);
+      return world.startEncoder();
+  }
+}
+
+function heal(world: World): void {
+  world.setStore(true);
+  world.startUploader();
+  for (const name of THREE) {
+    world.mendLink(name);
+    world.startSegmenter(name);
+  }
+}
+
+test('property: whatever happens, no rule is broken and every announcement gets one final answer', () => {
+  const occurred: Record<string, number> = {};
+  const runs = Number(process.env.CHANNEL_RUNS ?? 200);
+  fc.assert(
+    fc.property(
+      fc.integer(),
+      fc.constantFrom(133_200, 2 ** 33 - 60 * 90_000),
+      // With a GOP of 2 s: segments of 6 s, or of 4 and 6 s in turn.
+      fc.constantFrom(6, 5),
+      fc.array(happening, { minLength: 1, maxLength: 16 }),
+      (seed, firstPts, targetSeconds, happenings) => {
+        const world = World.live(THREE, seed, { firstPts, targetSeconds, refused: 0.03 });
+        world.run(20_000);
+        for (const one of happenings) {
+          happen(world, one);
+          // Clocks begun within one target duration of each other can't be told apart (DESIGN.md, "Clocks and epochs").
+          world.run(['encoder-again', 'end'].includes(one.what) ? one.ms + 7_000 : one.ms);
+        }
+        heal(world);
+        world.run(90_000);
+        expect(world.audience.faults).toEqual([]);
+        const edges = THREE.map((name) => numbers(world, name).at(-1)!);
+        expect(Math.max(...edges) - Math.min(...edges)).toBeLessThanOrEqual(1);
+        world.stopEncoder('end');
+        world.run(60_000);
+        expect(world.audience.faults).toEqual([]);
+        expect(THREE.map((name) => world.audience.playlist(name).endList)).toEqual([true, true, true]);
+        expect([...world.answers].filter(([, answers]) => answers.length !== 1)).toEqual([]);
+        for (const [what, count] of Object.entries({ ...world.happened, ...world.audience.seen }))
+          if (count > 0) occurred[what] = (occurred[what] ?? 0) + 1;
+      },
+    ),
+    { numRuns: runs, endOnFailure: true },
+  );
+  console.log(`in ${runs} runs occurred:`, occurred);
+  const wanted = [
+    'gaps',
+    'discontinuities',
+    'wraps',
+    'restarts',
+    'outages',
+    'newLives',
+    'sessions',
+    'unwritten',
+  ];
+  for (const what of wanted) expect([what, occurred[what]! > runs / 20]).toEqual([what, true]);
+});
+
+/** The renditions by when something happens to them. */
+const inTurn = (delays: number[]) =>
+  delays.map((ms, i) => ({ ms, name: THREE[i]! })).sort((a, b) => a.ms - b.ms);
+
+test('property: nothing is published before all declared renditions have a segment, or the time for that is over', () => {
+  const seen = { complete: 0, incomplete: 0 };
+  const delay = fc.integer({ min: 0, max: 18_000 });
+  fc.assert(
+    fc.property(fc.integer(), fc.tuple(delay, delay, delay), (seed, delays) => {
+      const world = new World({ seed, renditions: THREE, declared: true });
+      const began = world.now;
+      world.startUploader();
+      world.startEncoder();
+      for (const { ms, name } of inTurn(delays)) {
+        world.run(began + ms - world.now);
+        world.startSegmenter(name);
+      }
+      world.run(60_000);
+      // Key pictures come every 2 s, every third is a cut; the longest segment is 6 s.
+      const firstMs = delays.map((ms) => Math.floor((Math.ceil(ms / 2000) * 2000) / 6000) * 6000 + 6000);
+      const overMs = Math.min(...firstMs) + 12_000;
+      const startMs = Math.min(overMs, Math.max(...firstMs));
+      expect(world.audience.startedAt! - began).toBeGreaterThanOrEqual(startMs);
+      expect(world.audience.startedAt! - began).toBeLessThan(startMs + 1000);
+      const expected = THREE.filter((_, i) => firstMs[i]! < overMs).map((name) => `${name}.m3u8`);
+      expect(world.audience.variants.at(-1)).toEqual(expect.arrayContaining(expected));
+      expect(world.audience.faults).toEqual([]);
+      seen[expected.length === 3 ? 'complete' : 'incomplete']++;
+    }),
+    { numRuns: 60, endOnFailure: true },
+  );
+  console.log('starts:', seen);
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(2);
+});
+
+test('property: ENDLIST comes in all playlists once the last source has ended', () => {
+  const delay = fc.integer({ min: 0, max: 40_000 });
+  fc.assert(
+    fc.property(fc.integer(), fc.tuple(delay, delay, delay), (seed, delays) => {
+      const world = World.live(THREE, seed);
+      world.run(30_000);
+      const began = world.now;
+      for (const { ms, name } of inTurn(delays)) {
+        world.run(began + ms - world.now);
+        expect(THREE.map((one) => world.audience.playlist(one).endList)).toEqual([false, false, false]);
+        world.stopSegmenter(name, 'end');
+      }
+      world.run(20_000);
+      expect(THREE.map((one) => world.audience.playlist(one).endList)).toEqual([true, true, true]);
+      expect(world.audience.faults).toEqual([]);
+    }),
+    { numRuns: 40, endOnFailure: true },
+  );
+});
+
+test('property: a source that comes back with an empty spool is another session, and its keys are new', () => {
+  const loss = fc.record({ who: fc.integer({ min: 0, max: 2 }), ms: fc.integer({ min: 500, max: 15_000 }) });
+  fc.assert(
+    fc.property(fc.integer(), fc.array(loss, { minLength: 1, maxLength: 6 }), (seed, losses) => {
+      const world = World.live(THREE, seed);
+      world.run(20_000);
+      for (const { who, ms } of losses) {
+        world.loseSpool(THREE[who]!);
+        world.run(ms);
+        world.startSegmenter(THREE[who]!);
+        world.run(15_000);
+      }
+      world.run(30_000);
+      expect(world.audience.faults).toEqual([]);
+      expect(THREE.map((name) => world.audience.playlist(name).endList)).toEqual([false, false, false]);
+    }),
+    { numRuns: 40, endOnFailure: true },
+  );
+});

@@ -1,0 +1,221 @@
+import type { Announcement, FinalAnswer, SegmentId } from '@hls-uplink/protocol';
+import { faultsAcross, faultsBetween, faultsOf, see, type SeenEntry, type SeenPlaylist } from './viewer.js';
+
+const WRAP = 2 ** 33;
+
+/** What the store holds: keys of segments, texts of playlists. */
+export interface StoredObjects {
+  segments: Set<string>;
+  texts: Map<string, string>;
+}
+
+/** All viewers of a channel and its operator: what they see of each version, and every rule that it breaks. */
+export class Audience {
+  readonly faults: string[] = [];
+  readonly versions = new Map<string, SeenPlaylist[]>();
+  /** Of each version of the multivariant playlist. */
+  readonly variants: string[][] = [];
+  /** When the first media playlist was published. */
+  startedAt: number | undefined;
+  /** How often what was seen. */
+  readonly seen = { gaps: 0, discontinuities: 0, newLives: 0, deletions: 0 };
+  /** Announcements of `end` so far. */
+  ends = 0;
+  /** Keys of the segments that this uploader puts and has not answered, by session and index. */
+  readonly #putting = new Map<string, string>();
+  /** Whose bytes a segment's key stands for. */
+  readonly #meanings = new Map<string, string>();
+  /** What has been listed: until when, for how long at most, and in how long a playlist, seconds. */
+  readonly #shown = new Map<string, { seconds: number; longest: number; removedAt?: number }>();
+  /** Since when the store takes writes, the uploader runs and sources deliver; when each rendition was published and connected last. */
+  #healthySince = 0;
+  #deliveredAt = 0;
+  readonly #movedAt = new Map<string, number>();
+  /** When a gap was first in a playlist to be put. */
+  readonly #decided = new Map<string, number>();
+  readonly #accepted = new Map<
+    string,
+    { rendition: string; wallMs: number; seconds: number; whole: boolean; at: number }
+  >();
+
+  constructor(
+    private readonly renditions: readonly string[],
+    private readonly targetSeconds: number,
+    private readonly store: StoredObjects,
+    private readonly now: () => number,
+  ) {}
+
+  connected(rendition: string): void {
+    this.#movedAt.set(rendition, this.now());
+  }
+
+  /** What is lost is counted anew from here. */
+  healthy(): void {
+    this.#healthySince = this.now();
+  }
+
+  /** Another uploader, with what its forerunner had accepted or without. */
+  restarted(journal: 'kept' | 'empty'): void {
+    this.healthy();
+    this.#putting.clear();
+    if (journal === 'empty') this.#accepted.clear();
+  }
+
+  accepted(rendition: string, announcement: Announcement): void {
+    // After a time without any delivery the deadlines count anew, as after the store's.
+    if (this.now() - this.#deliveredAt > 1500 * this.targetSeconds) this.healthy();
+    this.#deliveredAt = this.now();
+    const id = `${announcement.session}/${announcement.index}`;
+    if (announcement.type !== 'segment' || this.#accepted.has(id)) return;
+    const { wallClock, startPts, endPts, ended, discontinuity } = announcement;
+    this.#accepted.set(id, {
+      rendition,
+      wallMs: Date.parse(wallClock),
+      seconds: ((endPts - startPts + WRAP) % WRAP) / 90_000,
+      whole: ended === 'cut' && discontinuity === undefined,
+      at: this.now(),
+    });
+  }
+
+  /** Its file is gone. */
+  lost({ session, index }: SegmentId): void {
+    this.#accepted.delete(`${session}/${index}`);
+  }
+
+  /** A version is on its way. */
+  decided(key: string, text: string): void {
+    for (const { gap, number } of see(text).entries) {
+      const id = `${key} ${number}`;
+      if (gap && !this.#decided.has(id)) this.#decided.set(id, this.now());
+    }
+  }
+
+  /** A playlist was stored. */
+  published(key: string, text: string): void {
+    this.store.texts.set(key, text);
+    if (key.endsWith('/index.m3u8')) return this.publishVariants(key, text);
+    const now = see(text);
+    const versions = this.versions.get(key) ?? [];
+    this.versions.set(key, versions);
+    const before = versions.at(-1);
+    const faults = [...faultsOf(now), ...(before ? faultsBetween(before, now) : [])];
+    const listed = new Set(before?.entries.map((entry) => entry.number));
+    for (const entry of now.entries) {
+      if (!entry.gap && !this.store.segments.has(`live/${entry.uri}`))
+        faults.push(`rule 3: ${entry.uri} is not there`);
+      if (listed.has(entry.number)) continue;
+      if (entry.gap) {
+        this.seen.gaps++;
+        faults.push(...this.needless(key, entry));
+      }
+      if (entry.discontinuity) this.seen.discontinuities++;
+    }
+    for (const other of this.renditions) {
+      const text = this.store.texts.get(`live/${other}.m3u8`);
+      if (text !== undefined) faults.push(...faultsAcross(now, see(text)));
+    }
+    if (before?.endList && !now.endList) this.seen.newLives++;
+    versions.push(now);
+    this.startedAt ??= this.now();
+    const endings = versions.filter(({ endList }, i) => endList && !versions[i - 1]?.endList).length;
+    if (endings > this.ends) faults.push('rule 18: ENDLIST, and no source has ended');
+    this.show(now, before);
+    faults.push(...this.leftBehind(key, now));
+    for (const fault of faults) this.fault(key, fault);
+  }
+
+  /** Variants that are there, and none missing that a viewer has already seen (HLS-RULES 19). */
+  private publishVariants(key: string, text: string): void {
+    const variants = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    this.variants.push(variants);
+    const missing = variants.filter((uri) => !this.store.texts.has(`live/${uri}`));
+    if (missing.length > 0) this.fault(key, `rule 19: ${missing.join(', ')} not there`);
+  }
+
+  /** A key means these bytes only (DESIGN.md, rule 3). */
+  putting(key: string, { session, index }: SegmentId): void {
+    this.#putting.set(`${session}/${index}`, key);
+    const meaning = this.#meanings.get(key) ?? `${session}/${index}`;
+    this.#meanings.set(key, meaning);
+    if (meaning !== `${session}/${index}`)
+      this.fault(key, 'rule 3 of DESIGN.md: the key stands for two segments');
+  }
+
+  /** `published` means that viewers can have it (DESIGN.md, "What crosses the socket"). */
+  answered({ session, index }: SegmentId, answer: FinalAnswer['type']): void {
+    const id = `${session}/${index}`;
+    const key = this.#putting.get(id);
+    this.#putting.delete(id);
+    if (key !== undefined && answer === 'published' && !this.#shown.has(key.slice('live/'.length)))
+      this.fault(key, 'rule 7 of DESIGN.md: answered as published, and no playlist has listed it');
+  }
+
+  private show(now: SeenPlaylist, before: SeenPlaylist | undefined): void {
+    const listed = new Set(now.entries.map(({ uri }) => uri));
+    for (const { uri } of before?.entries ?? []) {
+      const shown = this.#shown.get(uri);
+      if (shown && !listed.has(uri)) shown.removedAt ??= this.now();
+    }
+    const total = now.entries.reduce((sum, { seconds }) => sum + seconds, 0);
+    for (const { uri, seconds, gap } of now.entries) {
+      if (gap) continue;
+      const longest = Math.max(total, this.#shown.get(uri)?.longest ?? 0);
+      this.#shown.set(uri, { seconds, longest });
+    }
+  }
+
+  /** What left stays for its duration and that of the longest playlist that listed it (HLS-RULES 10). */
+  removed(key: string): void {
+    this.seen.deletions++;
+    this.store.segments.delete(key);
+    const shown = this.#shown.get(key.slice('live/'.length));
+    if (!shown) return;
+    const { removedAt = Infinity, seconds, longest } = shown;
+    const early = removedAt + (seconds + longest) * 1000 - this.now();
+    if (early > 1) this.fault(key, `rule 10: deleted ${early.toFixed(0)} ms before it may go`);
+  }
+
+  /** Other live edges that stand still while this one moves (HLS-RULES 6, 20). */
+  private leftBehind(key: string, now: SeenPlaylist): string[] {
+    this.#movedAt.set(key.slice('live/'.length, -'.m3u8'.length), this.now());
+    const before = this.versions.get(key)?.at(-2);
+    if (now.endList || !before) return [];
+    return this.renditions.flatMap((name) => {
+      const other = this.versions.get(`live/${name}.m3u8`)?.at(-1);
+      if (!other || other.endList) return [];
+      // What this version adds, the others could not follow before.
+      const behind = before.entries.at(-1)!.number - other.entries.at(-1)!.number;
+      const still = this.now() - Math.max(this.#movedAt.get(name) ?? 0, this.#healthySince);
+      if (behind < 2 || still <= 3000 * now.targetDuration) return [];
+      return [`rule 6: ${name} is ${behind} entries behind and has not moved for ${still} ms`];
+    });
+  }
+
+  fault(key: string, fault: string): void {
+    this.faults.push(`${key} at ${this.now() - 1_700_000_000_000}: ${fault}`);
+  }
+
+  /** A gap for what had been accepted before it was decided is a defect (DESIGN.md, rule 6). */
+  private needless(key: string, { number, dateMs, seconds }: SeenEntry): string[] {
+    const rendition = key.slice('live/'.length, -'.m3u8'.length);
+    const had = [...this.#accepted.values()].find(
+      (one) =>
+        one.rendition === rendition &&
+        one.whole &&
+        Math.abs(one.wallMs - dateMs) < 500 &&
+        Math.abs(one.seconds - seconds) < 0.5,
+    );
+    const decidedAt = this.#decided.get(`${key} ${number}`) ?? this.now();
+    if (!had || decidedAt <= had.at) return [];
+    return [
+      `rule 6 of DESIGN.md: a gap of ${seconds} s stands for a segment accepted ${decidedAt - had.at} ms before`,
+    ];
+  }
+
+  /** The newest stored version of a rendition. */
+  playlist(rendition: string): SeenPlaylist {
+    const text = this.store.texts.get(`live/${rendition}.m3u8`);
+    if (text === undefined) throw new Error(`nothing published for ${rendition}`);
+    return see(text);
+  }
+}
