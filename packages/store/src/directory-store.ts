@@ -14,11 +14,11 @@ import {
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { errorCode } from '@hls-uplink/runtime';
+import type { Backend } from './checked-store.js';
 import { directoryError } from './directory-error.js';
 import { unreadable, wrongSize, type FileBody } from './file-body.js';
 import { checkKey, RESERVED_PREFIX } from './object-key.js';
-import type { Body, ObjectStore, PutOptions, PutResult, StoredEntry, StoredObject } from './object-store.js';
-import { probe } from './probe.js';
+import type { Body, PutOptions, PutResult, StoredEntry, StoredObject } from './object-store.js';
 import { StoreError, throwIfAborted, tooLarge } from './store-error.js';
 
 /** A temporary file of this age, milliseconds, is a crash's: no write of a live process takes so long. */
@@ -28,7 +28,7 @@ const STALE_MS = 60 * 60 * 1000;
  * Objects as files below a folder; `a/b.ts` is `<root>/a/b.ts`. A file appears whole: temporary name, write, fsync,
  * rename, fsync of the folder. Content types are not kept: who serves the folder derives them from the name.
  */
-export class DirectoryStore implements ObjectStore {
+export class DirectoryStore implements Backend {
   readonly name: string;
   readonly capabilities = { conditionalWrites: true, headers: false, list: true } as const;
 
@@ -46,12 +46,7 @@ export class DirectoryStore implements ObjectStore {
     return new DirectoryStore(root);
   }
 
-  async put(key: string, body: Body, options: PutOptions): Promise<PutResult> {
-    checkKey(key);
-    return this.putRaw(key, body, options);
-  }
-
-  async putRaw(key: string, body: Body, { ifAbsent = false, signal }: PutOptions): Promise<PutResult> {
+  async put(key: string, body: Body, { ifAbsent = false, signal }: PutOptions): Promise<PutResult> {
     const doing = `put ${key} to ${this.name}`;
     throwIfAborted(signal, doing);
     const path = join(this.root, key);
@@ -76,14 +71,6 @@ export class DirectoryStore implements ObjectStore {
   }
 
   async get(
-    key: string,
-    options: { signal: AbortSignal; maxBytes: number },
-  ): Promise<StoredObject | undefined> {
-    checkKey(key);
-    return this.getRaw(key, options);
-  }
-
-  async getRaw(
     key: string,
     { signal, maxBytes }: { signal: AbortSignal; maxBytes: number },
   ): Promise<StoredObject | undefined> {
@@ -123,11 +110,6 @@ export class DirectoryStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[], signal: AbortSignal): Promise<void> {
-    keys.forEach(checkKey);
-    return this.deleteRaw(keys, signal);
-  }
-
-  async deleteRaw(keys: readonly string[], signal: AbortSignal): Promise<void> {
     const failures: StoreError[] = [];
     for (const key of keys) {
       const doing = `delete ${key} from ${this.name}`;
@@ -148,10 +130,6 @@ export class DirectoryStore implements ObjectStore {
         },
       );
     }
-  }
-
-  async check(signal: AbortSignal): Promise<void> {
-    await probe(this, `${RESERVED_PREFIX}check-${randomUUID()}`, signal);
   }
 
   async close(): Promise<void> {}

@@ -1,4 +1,3 @@
-export { DirectoryStore } from './directory-store.js';
 export * from './object-store.js';
 export * from './open-store.js';
 export { StoreError, type StoreErrorCode } from './store-error.js';

@@ -1,3 +1,4 @@
+import { CheckedStore } from './checked-store.js';
 import { DirectoryStore } from './directory-store.js';
 import type { ObjectStore } from './object-store.js';
 import { parseStoreUrl } from './store-url.js';
@@ -19,8 +20,8 @@ export interface OpenStoreOptions {
  */
 export async function openStore(url: string, options: OpenStoreOptions = {}): Promise<ObjectStore> {
   const location = parseStoreUrl(url);
-  if (location.kind === 'directory') return DirectoryStore.open(location.path);
+  if (location.kind === 'directory') return new CheckedStore(await DirectoryStore.open(location.path));
   // 60 MB and 440 ms that a directory store need not pay.
   const { S3Store } = await import('./s3-store.js');
-  return S3Store.open(location, options);
+  return new CheckedStore(await S3Store.open(location, options));
 }

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
+import { isDenied } from './s3-error.js';
 import type { S3Location } from './store-url.js';
 
 export interface S3ClientOptions {
@@ -10,6 +11,12 @@ export interface S3ClientOptions {
   /** Connections at most; requests above that wait for one. */
   maxSockets: number;
 }
+
+/**
+ * Handed on to the provider chain, which else would read the files of credentials and profiles once in a process's
+ * life. It reads them when it looks credentials up, not for every request.
+ */
+const filesAnew = { ignoreCache: true };
 
 /** The SDK prints some of its warnings on the console; what fails is told by the errors. */
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
@@ -26,7 +33,8 @@ export function createS3Client(
   // The SDK tells on stderr, in seven lines, that its versions of 2027 need Node 22. This one is pinned.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const agentOptions = { keepAlive: true, maxSockets };
-  return new S3Client({
+  const client = new S3Client({
+    ...filesAnew,
     ...(region !== undefined && { region }),
     ...(endpoint !== undefined && {
       endpoint,
@@ -47,6 +55,32 @@ export function createS3Client(
       logger: silent,
     },
   });
+  lookUpAnewWhenDenied(client);
+  return client;
+}
+
+/**
+ * After a refusal the next request looks its credentials up anew: the SDK keeps those without an expiry for ever, and
+ * an operator who mends them need not restart anything (DESIGN.md, rule 12).
+ */
+function lookUpAnewWhenDenied(client: S3Client): void {
+  let denied = false;
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      if (denied) {
+        // Requests that come together share one look-up.
+        await client.config.credentials({ forceRefresh: true });
+        denied = false;
+      }
+      try {
+        return await next(args);
+      } catch (error) {
+        denied ||= isDenied(error);
+        throw error;
+      }
+    },
+    { step: 'initialize', name: 'lookUpAnewWhenDenied' },
+  );
 }
 
 /**

@@ -68,6 +68,11 @@ export function s3Error(
   return new StoreError(code, `Cannot ${doing}: ${reason}; ${remedy}`, { cause: error });
 }
 
+/** Whether the SDK threw this because of credentials: wrong, expired, missing, or with too few rights. */
+export function isDenied(error: unknown): boolean {
+  return finding(error as SdkError, { bucket: '' })[0] === 'denied';
+}
+
 function finding(error: SdkError, { bucket, endpoint }: Pick<S3Location, 'bucket' | 'endpoint'>): Finding {
   const name = sdkName(error);
   if (name === 'NoSuchBucket') return ['missing-bucket', `create the bucket ${bucket}, or name another one`];

@@ -1,8 +1,11 @@
 /** Faults that no real server has on demand; what a real one does is in `test/store-contract.e2e.test.ts`. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { acceptErrorsOfNode } from './object-store.contract.js';
 import type { ObjectStore, PutOptions } from './object-store.js';
 import { openStore, type OpenStoreOptions } from './open-store.js';
@@ -204,6 +207,72 @@ describe('a server that fails', () => {
     });
     await expect(store.get('a.m3u8', get)).rejects.toMatchObject({ code: 'too-large' });
     await gone;
+  });
+});
+
+describe('credentials of a file', () => {
+  const names = [
+    'AWS_ACCESS_KEY_ID',
+    'AWS_SECRET_ACCESS_KEY',
+    'AWS_SHARED_CREDENTIALS_FILE',
+    'AWS_EC2_METADATA_DISABLED',
+  ];
+  let before: (string | undefined)[];
+  let folder: string;
+  let file: string;
+  const write = (key: string): Promise<void> =>
+    writeFile(file, `[default]\naws_access_key_id = ${key}\naws_secret_access_key = secret\n`);
+  const keysOf = (seen: Seen[]): (string | undefined)[] =>
+    seen.map(({ headers }) => /Credential=(\w+)\//.exec(headers.authorization ?? '')?.[1]);
+  const onlyGood: Handler = (request, response) =>
+    (request.headers.authorization?.includes('Credential=good/') ? ok : fault(403, 'InvalidAccessKeyId'))(
+      request,
+      response,
+    );
+
+  beforeEach(async () => {
+    before = names.map((name) => process.env[name]);
+    folder = await mkdtemp(join(tmpdir(), 's3-store-'));
+    file = join(folder, 'credentials');
+    delete process.env['AWS_ACCESS_KEY_ID'];
+    delete process.env['AWS_SECRET_ACCESS_KEY'];
+    process.env['AWS_SHARED_CREDENTIALS_FILE'] = file;
+    process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
+  });
+  afterEach(async () => {
+    for (const [i, name] of names.entries()) {
+      if (before[i] === undefined) delete process.env[name];
+      else process.env[name] = before[i];
+    }
+    await rm(folder, { recursive: true });
+  });
+
+  test('are looked up anew after a refusal, for segments and playlists, and only then', async () => {
+    await write('bad');
+    const { store, seen } = await storeOn(onlyGood);
+    const puts = (): Promise<unknown>[] => [
+      store.put('a.ts', { text: 'x' }, segment),
+      store.put('a.m3u8', { text: 'x' }, playlist),
+    ];
+    for (const put of puts()) await expect(put).rejects.toMatchObject({ code: 'denied' });
+    for (const put of puts()) await expect(put).rejects.toMatchObject({ code: 'denied' });
+    await write('good');
+    await Promise.all(puts());
+    await write('bad');
+    await Promise.all(puts());
+    expect(keysOf(seen)).toEqual([...Array<string>(4).fill('bad'), ...Array<string>(4).fill('good')]);
+  });
+
+  test('that was not there at the start', async () => {
+    const { store, seen } = await storeOn(onlyGood);
+    const put = (): Promise<unknown> => store.put('a.ts', { text: 'x' }, segment);
+    await expect(put()).rejects.toMatchObject({
+      code: 'denied',
+      message: expect.stringContaining('no cred'),
+    });
+    await write('good');
+    await put();
+    expect(keysOf(seen)).toEqual(['good']);
   });
 });
 

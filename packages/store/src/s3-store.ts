@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { Readable } from 'node:stream';
 import {
@@ -13,11 +12,11 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { ConfigError } from '@hls-uplink/runtime';
+import type { Backend } from './checked-store.js';
 import { readChunks, readWhole } from './file-body.js';
-import { checkKey, RESERVED_PREFIX } from './object-key.js';
-import type { Body, ObjectStore, PutOptions, PutResult, StoredEntry, StoredObject } from './object-store.js';
+import { RESERVED_PREFIX } from './object-key.js';
+import type { Body, PutOptions, PutResult, StoredEntry, StoredObject } from './object-store.js';
 import type { OpenStoreOptions } from './open-store.js';
-import { probe } from './probe.js';
 import { createS3Client } from './s3-client.js';
 import { s3Error } from './s3-error.js';
 import { StoreError, throwIfAborted, tooLarge } from './store-error.js';
@@ -37,7 +36,7 @@ const MOST_PARTS = 10_000;
 const PARTS_AT_ONCE = 3;
 
 /** Objects in a bucket of S3 or of a server that speaks its protocol. */
-export class S3Store implements ObjectStore {
+export class S3Store implements Backend {
   readonly name: string;
   readonly capabilities = { conditionalWrites: true, headers: true, list: true } as const;
   #batchDeletes = true;
@@ -71,11 +70,6 @@ export class S3Store implements ObjectStore {
   }
 
   async put(key: string, body: Body, options: PutOptions): Promise<PutResult> {
-    checkKey(key);
-    return this.putRaw(key, body, options);
-  }
-
-  async putRaw(key: string, body: Body, options: PutOptions): Promise<PutResult> {
     const { contentType, cacheControl, ifAbsent = false, lane = 'segment', signal } = options;
     const doing = `put ${key} to ${this.name}`;
     begin(signal, doing);
@@ -104,14 +98,6 @@ export class S3Store implements ObjectStore {
   }
 
   async get(
-    key: string,
-    options: { signal: AbortSignal; maxBytes: number },
-  ): Promise<StoredObject | undefined> {
-    checkKey(key);
-    return this.getRaw(key, options);
-  }
-
-  async getRaw(
     key: string,
     { signal, maxBytes }: { signal: AbortSignal; maxBytes: number },
   ): Promise<StoredObject | undefined> {
@@ -161,21 +147,12 @@ export class S3Store implements ObjectStore {
   }
 
   async delete(keys: readonly string[], signal: AbortSignal): Promise<void> {
-    keys.forEach(checkKey);
-    return this.deleteRaw(keys, signal);
-  }
-
-  async deleteRaw(keys: readonly string[], signal: AbortSignal): Promise<void> {
     for (let at = 0; at < keys.length; at += DELETE_BATCH) {
       const batch = keys.slice(at, at + DELETE_BATCH);
       if (!this.#batchDeletes || batch.length === 1 || !(await this.#deleteBatch(batch, signal))) {
         await this.#deleteSingly(batch, signal);
       }
     }
-  }
-
-  async check(signal: AbortSignal): Promise<void> {
-    await probe(this, `${RESERVED_PREFIX}check-${randomUUID()}`, signal);
   }
 
   /** Closes the connections; requests that are under way fail. */

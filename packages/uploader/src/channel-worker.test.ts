@@ -1,12 +1,16 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import type { UploaderMessage } from '@hls-uplink/protocol';
+import { ManualClock, silentLogger } from '@hls-uplink/runtime';
+import { StoreError } from '@hls-uplink/store';
 import type { Effect } from './channel/event.js';
 import type { ChannelWorker, SourceLink } from './channel-worker.js';
+import { Deletions } from './deletions.js';
 import { fakeLogic } from './fake-logic.test.helper.js';
 import { FakeStore } from './fake-store.test.helper.js';
+import { JournalError } from './journal.js';
 import { findOrphans, ORPHAN_AGE_MS } from './orphans.js';
-import { segmentIn, session } from './peer.test.helper.js';
+import { bytesOf, segmentIn, segmentOf, session } from './peer.test.helper.js';
 import { until } from './until.test.helper.js';
 import { startUploader, type TestUploader, type TestUploaderOptions } from './uploader.test.helper.js';
 
@@ -94,6 +98,107 @@ describe('ChannelWorker', () => {
     await worker.accept(await segmentIn(uploader.spool, 0));
     await until('it to be published', () => worker.counts.published === 1);
     expect(logic.events.filter(({ type }) => type === 'store-recovered').length).toBeGreaterThan(0);
+  });
+
+  test('puts no deadline off for one object that fails beside others', async () => {
+    const logic = fakeLogic();
+    const { worker } = await start({ logic });
+    Object.assign(worker.state, { targetDuration: 6 });
+    const { health } = uploader.lanes;
+    health.succeeded();
+    health.failed(new Error('one object'));
+    health.succeeded();
+    expect(logic.events.filter(({ type }) => type === 'store-recovered')).toEqual([]);
+  });
+
+  test('opens as soon as the store is back, though only an operator could help', async () => {
+    const clock = new ManualClock(1e12);
+    const store = new FakeStore();
+    let denied = true;
+    const list = store.list.bind(store);
+    store.list = (prefix) => {
+      if (denied) throw new StoreError('denied', 'list live/: 403');
+      return list(prefix);
+    };
+    uploader = await startUploader({ clock, store });
+    const found = uploader.channels.find('live');
+    if (!found.ok) throw new Error(found.reason);
+    let isOpen = false;
+    void found.worker.open().then(() => (isOpen = true));
+    await until('it to fail', () => uploader.lanes.health.problem?.includes('403') ?? false);
+    denied = false;
+    uploader.lanes.health.succeeded();
+    await until('it to be open', () => isOpen);
+    expect(clock.monotonic()).toBe(0);
+  });
+
+  test('opens when the journal can be read again', async () => {
+    const clock = new ManualClock(1e12);
+    uploader = await startUploader({ clock });
+    const real = uploader.journal.replay.bind(uploader.journal);
+    let failures = 2;
+    jest.spyOn(uploader.journal, 'replay').mockImplementation((channel) => {
+      if (failures-- > 0) throw Object.assign(new Error('closed'), { code: 'LEVEL_DATABASE_NOT_OPEN' });
+      return real(channel);
+    });
+    const found = uploader.channels.find('live');
+    if (!found.ok) throw new Error(found.reason);
+    let isOpen = false;
+    void found.worker.open().then(() => (isOpen = true));
+    await until('it to be open', () => {
+      clock.advance(100);
+      return isOpen;
+    });
+    expect(failures).toBeLessThan(0);
+  });
+
+  test('bytes are freed by their answer, also when the journal cannot forget it', async () => {
+    let open = (): void => undefined;
+    const store = new FakeStore();
+    store.gate = new Promise((resolve) => (open = resolve));
+    const { worker, told } = await start({ store });
+    const segment = segmentOf(0);
+    const receiver = await uploader.ownSpool.receive(segment, segment);
+    await receiver.write(bytesOf(0));
+    const received = await receiver.finish();
+    await worker.accept({ ...segment, ...(received.ok && { path: received.path }) });
+    jest
+      .spyOn(uploader.journal, 'forget')
+      .mockRejectedValue(new JournalError('journal-write', 'no space left'));
+    open();
+    await until('it to be published', () => told.some(({ type }) => type === 'published'));
+    await until('its bytes to go', () => uploader.ownSpool.bytes === 0);
+  });
+
+  test('a store that refuses deletes is asked by one request at a time, however many keys wait', async () => {
+    const clock = new ManualClock(1e12);
+    const store = new FakeStore();
+    const asked: number[] = [];
+    let denied = true;
+    store.delete = (keys) => {
+      asked.push(keys.length);
+      return denied ? Promise.reject(new StoreError('denied', 'delete: 403')) : Promise.resolve();
+    };
+    const deleted: string[] = [];
+    uploader = await startUploader({ clock, store });
+    const deletions = new Deletions({
+      lanes: uploader.lanes,
+      clock,
+      logger: silentLogger,
+      deleted: (keys) => void deleted.push(...keys),
+    });
+    for (let index = 0; index < 50; index++) {
+      deletions.add([`live/${index}.ts`]);
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(1000);
+    }
+    expect(asked.length).toBeLessThanOrEqual(2);
+    denied = false;
+    await until('all to be deleted', () => {
+      clock.advance(1000);
+      return deleted.length === 50;
+    });
+    deletions.stop();
   });
 
   test('ticks when the reducer asks, deletes and tells, and passes on the target duration', async () => {

@@ -1,21 +1,22 @@
 import type { Announcement, SegmentId, Tracks, UploaderMessage } from '@hls-uplink/protocol';
-import { Backoff, errorText, sleep, type Logger } from '@hls-uplink/runtime';
+import { Backoff, errorCode, errorText, sleep, type Logger } from '@hls-uplink/runtime';
 import type { ChannelEvent, Effect, SourceFacts } from './channel/event.js';
 import { isSettled } from './channel/source.js';
 import type { ChannelSettings, ChannelState } from './channel/state.js';
 import type { ChannelLogic } from './channel-logic.js';
+import { Deletions } from './deletions.js';
 import type { Journal } from './journal.js';
-import type { NewRecord } from './journal-record.js';
+import type { JournalRecord, NewRecord } from './journal-record.js';
 import { findOrphans } from './orphans.js';
 import type { OwnSpool } from './own-spool.js';
 import { readBack } from './read-back.js';
 import type { SteadyClock } from './steady-clock.js';
-import { retryDelay } from './store-health.js';
 import type { StoreLanes } from './store-lanes.js';
+import { StoreRetry } from './store-retry.js';
 
 const SWEEP_MS = 6 * 60 * 60 * 1000;
-/** Keys of one `delete`. */
-const DELETE_BATCH = 1000;
+/** No playlist is written for so long, in target durations, only in an outage of the store (HLS-RULES 5). */
+const OUTAGE_TARGETS = 1.5;
 /** A `tick` that changes nothing must not become a busy loop. */
 const LEAST_TICK_MS = 5;
 
@@ -59,6 +60,7 @@ export class ChannelWorker {
   readonly #links = new Map<string, SourceLink>();
   readonly #events: ChannelEvent[] = [];
   readonly #accepting = new Map<string, Promise<void>>();
+  readonly #deletions: Deletions;
   readonly #unlisten: () => void;
   #state: ChannelState;
   #reducing = false;
@@ -71,8 +73,16 @@ export class ChannelWorker {
     this.#options = options;
     this.#logger = options.logger.child({ channel: options.id });
     this.#state = options.logic.openChannel(options.settings);
-    this.#unlisten = options.lanes.health.onRecovered(() => {
-      if (this.#isOpen) this.#dispatch({ type: 'store-recovered' });
+    this.#deletions = new Deletions({
+      lanes: options.lanes,
+      clock: options.clock.clock,
+      logger: this.#logger,
+      deleted: (keys) => this.#dispatch({ type: 'deleted', keys }),
+    });
+    this.#unlisten = options.lanes.health.onRecovered((silentMs) => {
+      // One object that fails beside others that don't is no outage: nobody's deadline is put off for it (rule 12).
+      const outageMs = OUTAGE_TARGETS * 1000 * (this.#state.targetDuration ?? 0);
+      if (this.#isOpen && silentMs >= outageMs) this.#dispatch({ type: 'store-recovered' });
     });
   }
 
@@ -176,6 +186,7 @@ export class ChannelWorker {
   stop(): void {
     this.#cancelTick?.();
     this.#unlisten();
+    this.#deletions.stop();
     this.#stopped.abort();
   }
 
@@ -195,13 +206,13 @@ export class ChannelWorker {
   }
 
   async #open(playlistKey: string | undefined): Promise<void> {
-    const { lanes, settings, journal } = this.#options;
+    const { lanes, settings } = this.#options;
     const { clock } = this.#options.clock;
     const known = new Set<string>(playlistKey === undefined ? [] : [playlistKey]);
-    for await (const record of journal.replay(this.id)) {
+    for (const record of await this.#records()) {
       if (record.type === 'session') known.add(playlistKeyOf(settings.channel, record.facts));
     }
-    const backoff = new Backoff({ firstMs: 500, longestMs: 10_000 });
+    const retry = new StoreRetry({ health: lanes.health, clock }, { firstMs: 500, longestMs: 10_000 });
     for (;;) {
       try {
         const playlists = await readBack(lanes.store, settings.channel, known, {
@@ -212,12 +223,12 @@ export class ChannelWorker {
         this.#dispatch({ type: 'opened', playlists });
         break;
       } catch (error) {
-        if (this.#stopped.signal.aborted) return new Promise<never>(() => undefined);
+        if (this.#stopped.signal.aborted) return never();
         lanes.health.failed(error);
-        await sleep(clock, retryDelay(error, backoff), this.#stopped.signal);
+        await retry.wait(error, this.#stopped.signal);
       }
     }
-    for await (const record of journal.replay(this.id)) {
+    for (const record of await this.#records()) {
       if (record.type === 'session')
         this.#dispatch({ type: 'connected', facts: record.facts, replayed: true });
       if (record.type === 'tracks') this.#dispatch({ type: 'tracks', tracks: record.tracks });
@@ -225,6 +236,29 @@ export class ChannelWorker {
     }
     this.#isOpen = true;
     this.#logger.debug('the channel is open', { phase: this.#state.phase });
+  }
+
+  /** What the journal has of this channel, as soon as it can be read. */
+  async #records(): Promise<JournalRecord[]> {
+    const { journal, clock } = this.#options;
+    const backoff = new Backoff({ firstMs: 500, longestMs: 10_000 });
+    while (!this.#stopped.signal.aborted) {
+      try {
+        const records: JournalRecord[] = [];
+        for await (const record of journal.replay(this.id)) records.push(record);
+        return records;
+      } catch (error) {
+        if (this.#stopped.signal.aborted) break;
+        if (errorCode(error) === undefined) throw error;
+        if (backoff.attempts === 0) {
+          this.#logger.error('the journal cannot be read: check its disk; the channel opens when it can be', {
+            error: errorText(error),
+          });
+        }
+        await sleep(clock.clock, backoff.next(), this.#stopped.signal);
+      }
+    }
+    return never();
   }
 
   #dispatch(happening: Happening): void {
@@ -261,7 +295,7 @@ export class ChannelWorker {
       case 'put-multivariant':
         return void this.#putMultivariant(effect);
       case 'delete':
-        return void this.#delete(effect.keys, true);
+        return this.#deletions.add(effect.keys);
       case 'answer':
         return void this.#answer(effect);
       case 'target-duration':
@@ -299,40 +333,14 @@ export class ChannelWorker {
     this.#dispatch({ type: `multivariant-${outcome}`, version: effect.version });
   }
 
-  /** @param told whether the reducer asked for it, and is told when it is done */
-  async #delete(keys: readonly string[], told: boolean): Promise<void> {
-    const { lanes } = this.#options;
-    const backoff = new Backoff({ firstMs: 1000, longestMs: 60_000 });
-    for (let at = 0; at < keys.length; at += DELETE_BATCH) {
-      const batch = keys.slice(at, at + DELETE_BATCH);
-      while (!this.#stopped.signal.aborted) {
-        try {
-          await lanes.store.delete(batch, this.#stopped.signal);
-          if (told) this.#dispatch({ type: 'deleted', keys: batch });
-          backoff.reset();
-          break;
-        } catch (error) {
-          if (this.#stopped.signal.aborted) return;
-          // A store that takes writes may still refuse deletes: told as what it is, and not as an outage.
-          if (backoff.attempts === 0) {
-            this.#logger.warn('objects cannot be deleted now', {
-              keys: batch.length,
-              error: errorText(error),
-            });
-          }
-          await sleep(this.#options.clock.clock, retryDelay(error, backoff), this.#stopped.signal);
-        }
-      }
-    }
-  }
-
   async #answer({ id, answer }: Extract<Effect, { type: 'answer' }>): Promise<void> {
     if (answer.type === 'published') this.counts.published++;
     else this.counts.dropped[answer.code] = (this.counts.dropped[answer.code] ?? 0) + 1;
     this.#links.get(id.session)?.tell({ ...answer, ...id });
+    const { journal, ownSpool } = this.#options;
     try {
-      await this.#options.journal.forget(id);
-      await this.#options.ownSpool.remove(id);
+      // Neither waits for the other: on a full disk the journal needs the room that the bytes give back.
+      await Promise.all([journal.forget(id), ownSpool.remove(id)]);
     } catch (error) {
       // Replayed after a restart, it is answered again by the state line.
       this.#logger.warn('an answered announcement could not be forgotten', {
@@ -359,12 +367,17 @@ export class ChannelWorker {
       const keys = orphans.filter((key) => !named.has(key));
       if (keys.length === 0) return;
       this.#logger.info('objects that nothing names are deleted', { keys: keys.length });
-      await this.#delete(keys, false);
+      this.#deletions.add(keys);
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
       this.#logger.warn('left-over objects could not be looked for', { error: errorText(error) });
     }
   }
+}
+
+/** What a stopped worker is waited for. */
+function never(): Promise<never> {
+  return new Promise(() => undefined);
 }
 
 /** Key of a rendition's media playlist. */

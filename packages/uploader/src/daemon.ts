@@ -66,7 +66,7 @@ export async function startDaemon(settings: Settings, { clock, logger, env }: Da
     clock: new SteadyClock(clock),
     logger,
   });
-  const legacy = new LegacyFeeds({ channels, files, ownSpool, journal, clock, logger });
+  const legacy = new LegacyFeeds({ channels, files, ownSpool, spoolBytes, journal, clock, logger });
   await legacy.start();
   const server = new UploaderServer({ channels, files, ownSpool, spoolBytes, token, clock, logger, legacy });
   const stores = [...lanesByUrl.values()];
@@ -90,7 +90,7 @@ export async function startDaemon(settings: Settings, { clock, logger, env }: Da
     void systemd.stopping();
     const timeout = new AbortController();
     const cancel = clock.after(settings.drainTimeoutMs, () => timeout.abort());
-    await server.stop();
+    await server.stop(timeout.signal);
     legacy.stop();
     await Promise.all(stores.map(({ segments }) => segments.drain(timeout.signal)));
     await Promise.all(stores.map(({ playlists }) => playlists.drain(timeout.signal)));

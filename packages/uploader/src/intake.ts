@@ -35,29 +35,38 @@ export interface IntakeOptions {
   failed: (error: unknown) => void;
 }
 
-interface Expected {
-  segment: Segment;
-  arrived(result: { ok: true; path: string } | { ok: false; reason: string }): void;
+/** That its bytes are on this machine, at another path than announced if they came here; or a reason against it. */
+type Assured = { path?: string } | { reject: RejectedCode; reason: string };
+
+/** An announcement whose turn has not come. */
+interface UnderWay {
+  announcement: Announcement;
+  assured: boolean;
+  /** There while its bytes are asked for: called with what came of that; without it when the connection is gone. */
+  arrived?: (result: Assured | undefined) => void;
 }
 
 /**
  * Takes the announcements of one connection in, strictly in the order they came: bytes assured, journalled, handed to
- * the channel, accepted. Bytes that are not to be had by path are asked for ahead, a few at a time.
+ * the channel, accepted. Bytes that are not to be had by path are asked for ahead, a few at a time, in the same order.
  */
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #expected = new Map<number, Expected>();
+  /** By index. */
+  readonly #underWay = new Map<number, UnderWay>();
+  /** Ends when the bytes of the announcement before are here or asked for, or need not be. */
+  #asked: Promise<void> = Promise.resolve();
   /** Ends when the announcement before has been taken in. */
   #turn: Promise<void> = Promise.resolve();
   #hasFailed = false;
   #waiting = 0;
   #waitingBytes = 0;
   #asking = 0;
-  readonly #askers: (() => void)[] = [];
   readonly #room = new Set<() => void>();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    options.signal.addEventListener('abort', () => this.wake(), { once: true });
   }
 
   /** Announcements not taken in yet, and the bytes of their lines. */
@@ -67,17 +76,46 @@ export class Intake {
 
   /** Whether a body must arrive before anything can go on: then reading must not pause. */
   get needsBody(): boolean {
-    return this.#expected.size > 0;
+    return this.#asking > 0;
   }
 
-  /** Resolves when something was taken in, or a body was asked for. */
+  /** Resolves when something was taken in, a body was asked for or came, or at `wake`. */
   moved(): Promise<void> {
     return new Promise((resolve) => this.#room.add(resolve));
   }
 
-  /** @param lineBytes of its line, for the bound on memory */
+  /** Who waits for `moved` is to look again. */
+  wake(): void {
+    for (const resolve of this.#room) resolve();
+    this.#room.clear();
+  }
+
+  /**
+   * Said again before its turn it is still one announcement, with one answer; said as a gap after it was a segment, its
+   * bytes will not come.
+   * @param lineBytes of its line, for the bound on memory
+   */
   announce(announcement: Announcement, lineBytes: number): void {
-    this.#inTurn(lineBytes, this.#assure(announcement), (assured) => this.#take(announcement, assured));
+    const known = this.#underWay.get(announcement.index);
+    if (known) {
+      if (announcement.type !== 'gap' || known.assured) return;
+      known.announcement = announcement;
+      known.arrived?.({});
+      return;
+    }
+    const one: UnderWay = { announcement, assured: false };
+    this.#underWay.set(announcement.index, one);
+    const before = this.#asked;
+    let next = (): void => undefined;
+    this.#asked = new Promise((resolve) => (next = resolve));
+    const assured = this.#assure(one, before, next).finally(() => {
+      one.assured = true;
+      next();
+    });
+    this.#inTurn(lineBytes, assured, async (value) => {
+      if (value) await this.#take(one.announcement, value);
+      this.#underWay.delete(announcement.index);
+    });
   }
 
   /** After everything that came before it. */
@@ -95,17 +133,19 @@ export class Intake {
 
   /** Where the bytes of a `body` go; undefined when they were not asked for. */
   receive({ index }: SegmentId, bytes: number): Promise<Receiver> | undefined {
-    const expected = this.#expected.get(index);
-    if (!expected || expected.segment.bytes !== bytes) return undefined;
-    return this.#options.ownSpool.receive(expected.segment, expected.segment);
+    const { announcement, arrived } = this.#underWay.get(index) ?? {};
+    if (!arrived || announcement?.type !== 'segment') return undefined;
+    if (announcement.bytes !== bytes) {
+      arrived(badFile(`${bytes} bytes were sent instead of ${announcement.bytes}`));
+      return undefined;
+    }
+    return this.#options.ownSpool.receive(announcement, announcement);
   }
 
   /** The body is here as a whole. */
   async received({ index }: SegmentId, receiver: Receiver): Promise<void> {
-    const expected = this.#expected.get(index);
     const result = await receiver.finish();
-    this.#expected.delete(index);
-    expected?.arrived(result);
+    this.#underWay.get(index)?.arrived?.(result.ok ? { path: result.path } : badFile(result.reason));
   }
 
   #inTurn<T>(lineBytes: number, before: Promise<T>, task: (value: T) => Promise<void>): void {
@@ -120,7 +160,7 @@ export class Intake {
     this.#turn = run().finally(() => {
       this.#waiting--;
       this.#waitingBytes -= lineBytes;
-      this.#tellMoved();
+      this.wake();
     });
     this.#turn.catch((error: unknown) => {
       if (this.#hasFailed) return;
@@ -129,15 +169,9 @@ export class Intake {
     });
   }
 
-  #tellMoved(): void {
-    for (const resolve of this.#room) resolve();
-    this.#room.clear();
-  }
-
-  /** Bytes on this machine, at a path; or a reason against it. */
-  async #assure(
-    announcement: Announcement,
-  ): Promise<{ path?: string } | { reject: RejectedCode; reason: string } | undefined> {
+  /** @param before its bytes may be asked for after those of the one before. @param next those of the next one may be */
+  async #assure(one: UnderWay, before: Promise<void>, next: () => void): Promise<Assured | undefined> {
+    const { announcement } = one;
     if (announcement.type !== 'segment') return {};
     const { worker, files, ownSpool, clock, signal, logger } = this.#options;
     if (worker.status(announcement) !== 'new') return {};
@@ -162,59 +196,58 @@ export class Intake {
       if (checked.ok) return {};
       if (checked.why !== 'failed') {
         logger.debug('the bytes are asked for', { index: announcement.index, reason: checked.reason });
-        return this.#askFor(announcement);
+        await before;
+        return this.#askFor(one, announcement, next);
       }
       await sleep(clock, backoff.next(), signal);
     }
     return undefined;
   }
 
-  async #askFor(
-    segment: Segment,
-  ): Promise<{ path: string } | { reject: RejectedCode; reason: string } | undefined> {
+  async #askFor(one: UnderWay, segment: Segment, next: () => void): Promise<Assured | undefined> {
     const { tell, signal } = this.#options;
-    await this.#permission(segment.bytes);
-    if (signal.aborted) return undefined;
-    const result = await new Promise<{ ok: true; path: string } | { ok: false; reason: string } | undefined>(
-      (resolve) => {
-        const gone = (): void => resolve(undefined);
-        signal.addEventListener('abort', gone, { once: true });
-        this.#expected.set(segment.index, {
-          segment,
-          arrived: (arrived) => {
-            signal.removeEventListener('abort', gone);
-            resolve(arrived);
-          },
-        });
-        tell({ type: 'send', session: segment.session, index: segment.index });
-        this.#tellMoved();
-      },
-    );
+    const giveBack = await this.#permission(segment.bytes);
+    if (!giveBack) return undefined;
+    // It became a gap meanwhile.
+    if (one.announcement !== segment) {
+      giveBack();
+      return {};
+    }
+    this.#asking++;
+    const result = await new Promise<Assured | undefined>((resolve) => {
+      const gone = (): void => resolve(undefined);
+      signal.addEventListener('abort', gone, { once: true });
+      one.arrived = (arrived) => {
+        signal.removeEventListener('abort', gone);
+        resolve(arrived);
+      };
+      tell({ type: 'send', session: segment.session, index: segment.index });
+      next();
+      this.wake();
+    });
+    delete one.arrived;
+    giveBack();
     this.#asking--;
-    this.#askers.shift()?.();
-    if (!result) return undefined;
-    return result.ok ? { path: result.path } : { reject: 'bad-file', reason: result.reason };
+    this.wake();
+    return result;
   }
 
-  /** A few bodies at a time, and none while the disk's share is full. */
-  async #permission(bytes: number): Promise<void> {
-    const { ownSpool, spoolBytes, clock, signal } = this.#options;
-    if (this.#asking >= MOST_ASKED) await new Promise<void>((resolve) => this.#askers.push(resolve));
-    this.#asking++;
-    let told = false;
-    while (!signal.aborted && ownSpool.bytes > 0 && ownSpool.bytes + bytes > spoolBytes) {
-      if (!told)
-        this.#options.logger.warn('the own spool is full: segments wait at their segmenter', { spoolBytes });
-      told = true;
+  /** A few bodies at a time, and none while the disk's share is full. @returns nothing when the connection is gone */
+  async #permission(bytes: number): Promise<(() => void) | undefined> {
+    const { ownSpool, spoolBytes, clock, signal, logger } = this.#options;
+    while (this.#asking >= MOST_ASKED && !signal.aborted) await this.moved();
+    for (let told = false; !signal.aborted; told = true) {
+      const giveBack = ownSpool.reserve(bytes, spoolBytes);
+      if (giveBack) return giveBack;
+      if (!told) {
+        logger.warn('the own spool is full: segments wait at their segmenter', { spoolBytes });
+      }
       await sleep(clock, 500, signal);
     }
+    return undefined;
   }
 
-  async #take(
-    announcement: Announcement,
-    assured: { path?: string } | { reject: RejectedCode; reason: string } | undefined,
-  ): Promise<void> {
-    if (!assured) return;
+  async #take(announcement: Announcement, assured: Assured): Promise<void> {
     const { worker, tell } = this.#options;
     const id = { session: announcement.session, index: announcement.index };
     const status = worker.status(id);
@@ -229,6 +262,7 @@ export class Intake {
       const last = worker.state.sources[id.session]?.last?.index ?? -1;
       if (id.index <= last) {
         const reason = `index ${id.index} comes after ${last}: announce in order of index`;
+        await this.#options.ownSpool.remove(id);
         return this.#reject(id, 'bad-message', reason, undefined);
       }
       const known = assured.path === undefined ? announcement : { ...announcement, path: assured.path };
@@ -246,6 +280,10 @@ export class Intake {
     tell({ type: 'rejected', ...id, code, reason: reason.slice(0, 1000) });
     if (stoodFor) worker.refuse(stoodFor);
   }
+}
+
+function badFile(reason: string): Assured {
+  return { reject: 'bad-file', reason };
 }
 
 /** What of a message that broke the schema is enough to know which stretch was lost with it. */

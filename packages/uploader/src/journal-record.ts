@@ -58,3 +58,35 @@ export type LegacyRecord = z.infer<typeof legacyRecord>;
 type WithoutSequence<Record> = Record extends unknown ? Omit<Record, 'sequence'> : never;
 /** As handed to the journal, which numbers it. */
 export type NewRecord = WithoutSequence<JournalRecord>;
+
+/** Between the parts of a key. */
+export const SEPARATOR = '!';
+export const pad = (index: number): string => String(index).padStart(16, '0');
+
+/** Whose facts and tracks the record needs, or is. */
+export function sessionOf(record: NewRecord): string | undefined {
+  switch (record.type) {
+    case 'session':
+      return record.facts.session;
+    case 'tracks':
+      return record.tracks.session;
+    case 'accepted':
+      return record.announcement.session;
+    case 'legacy':
+      return undefined;
+  }
+}
+
+/** Keys sort by session, then by what the record is about. */
+export function keyOf(channel: string, record: JournalRecord): string {
+  switch (record.type) {
+    case 'session':
+      return [channel, record.facts.session, 's'].join(SEPARATOR);
+    case 'tracks':
+      return [channel, record.tracks.session, `t${pad(record.tracks.index)}`].join(SEPARATOR);
+    case 'accepted':
+      return [channel, record.announcement.session, `a${pad(record.announcement.index)}`].join(SEPARATOR);
+    case 'legacy':
+      return [channel, 'l', record.rendition].join(SEPARATOR);
+  }
+}

@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { ClassicLevel } from 'classic-level';
 import { silentLogger } from '@hls-uplink/runtime';
 import type { Segment } from '@hls-uplink/protocol';
 import { Journal, JournalError } from './journal.js';
@@ -52,7 +53,10 @@ describe('Journal', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'journal-'));
   });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  afterEach(() => {
+    jest.restoreAllMocks();
+    return rm(folder, { recursive: true, force: true });
+  });
 
   test('replays one channel in the order it was appended first, whatever the sessions are called', async () => {
     const journal = await open(folder);
@@ -91,6 +95,46 @@ describe('Journal', () => {
     expect(summary(await replayed(journal))).toEqual(['session', 'tracks 1']);
     await journal.release(session);
     expect(await replayed(journal)).toEqual([]);
+    await journal.close();
+  });
+
+  test('facts stay for an announcement that is being written while its connection goes', async () => {
+    const journal = await open(folder);
+    journal.hold('live', session);
+    await journal.append('live', { type: 'session', facts });
+    const appended = journal.append('live', { type: 'accepted', announcement: segment(0) });
+    await journal.release(session);
+    await appended;
+    expect(summary(await replayed(journal))).toEqual(['session', 'a0']);
+    await journal.forget({ session, index: 0 });
+    expect(await replayed(journal)).toEqual([]);
+    await journal.close();
+  });
+
+  test('facts go that are written while their connection goes', async () => {
+    const journal = await open(folder);
+    journal.hold('live', session);
+    const appended = journal.append('live', { type: 'session', facts });
+    await journal.release(session);
+    await appended;
+    expect(await replayed(journal)).toEqual([]);
+    await journal.close();
+  });
+
+  test('after the disk failed it is read and written again', async () => {
+    const journal = await open(folder);
+    await journal.append('live', { type: 'accepted', announcement: segment(0) });
+    const write = jest.spyOn(ClassicLevel.prototype, 'batch');
+    write.mockImplementationOnce(() => Promise.reject(new Error('IO error: no space left')) as never);
+    const append = (): Promise<void> =>
+      journal.append('live', { type: 'accepted', announcement: segment(1) });
+    await expect(append()).rejects.toMatchObject({ code: 'journal-write' });
+    expect(journal.healthy).toBe(false);
+    const opening = jest.spyOn(ClassicLevel.prototype, 'open');
+    opening.mockImplementationOnce(() => Promise.reject(new Error('IO error: no space left')));
+    await expect(append()).rejects.toMatchObject({ code: 'journal-write' });
+    expect(summary(await replayed(journal))).toEqual(['a0']);
+    expect(journal.healthy).toBe(true);
     await journal.close();
   });
 

@@ -4,7 +4,16 @@ import { ClassicLevel } from 'classic-level';
 import type { SegmentId } from '@hls-uplink/protocol';
 import { ConfigError, errorCode, errorText, type Logger } from '@hls-uplink/runtime';
 import { makeFolder } from './folder.js';
-import { journalRecord, type JournalRecord, type LegacyRecord, type NewRecord } from './journal-record.js';
+import {
+  journalRecord,
+  keyOf,
+  pad,
+  SEPARATOR,
+  sessionOf,
+  type JournalRecord,
+  type LegacyRecord,
+  type NewRecord,
+} from './journal-record.js';
 
 /** The journal could not do what was asked; what was to be appended is not durable. */
 export class JournalError extends Error {
@@ -40,6 +49,8 @@ interface SessionIndex {
   channel: string;
   /** Whether a connection may still add to it: then its facts and tracks stay. */
   held: boolean;
+  /** Appends under way: what they add needs its facts and tracks, too. */
+  writing: number;
   /** Sequence of its facts. */
   session?: number;
   /** Sequences by index, in order of index. */
@@ -47,9 +58,6 @@ interface SessionIndex {
   /** In order of index. */
   accepted: Set<number>;
 }
-
-const SEPARATOR = '!';
-const pad = (index: number): string => String(index).padStart(16, '0');
 
 /**
  * Accepted announcements without a final answer, and what is needed to understand them; survives kill -9.
@@ -109,20 +117,32 @@ export class Journal {
    * Resolves once all the records are on disk, together or not at all.
    * @throws JournalError; nothing is known then about whether they are on disk
    */
-  append(channel: string, ...records: NewRecord[]): Promise<void> {
+  async append(channel: string, ...records: NewRecord[]): Promise<void> {
     const operations = records.map((record): Operation => {
       // What is appended again keeps its place in the order of events.
       const value = { ...record, sequence: this.#known(record) ?? this.#sequence++ };
       return { type: 'put', key: keyOf(channel, value), value };
     });
-    return this.#write(operations).then(() => {
+    const names = [...new Set(records.map(sessionOf))].filter((name) => name !== undefined);
+    const sessions = names.map((name) => ({ name, found: this.#sessionIndex(channel, name) }));
+    const held = sessions.filter(({ found }) => found.held);
+    for (const { found } of sessions) found.writing++;
+    try {
+      await this.#write(operations);
       for (const operation of operations) if (operation.type === 'put') this.#index(channel, operation.value);
-    });
+    } finally {
+      for (const { found } of sessions) found.writing--;
+    }
+    const released = held.filter(({ found }) => !found.held);
+    const rest = released.flatMap(({ name, found }) => this.#leftovers(name, found));
+    if (rest.length > 0) await this.#write(rest);
   }
 
   /** What was appended of this channel and not forgotten, in the order it was appended first. */
   async *replay(channel: string): AsyncIterable<JournalRecord> {
     const records: JournalRecord[] = [];
+    // After a failed write it may be closed; a write opens it anew.
+    if (this.#failure) await this.#write([]);
     const range = { gte: `${channel}${SEPARATOR}`, lt: `${channel}${String.fromCharCode(0x22)}` };
     for await (const [key, value] of this.#db.iterator(range)) {
       const record = this.#read(value);
@@ -149,9 +169,7 @@ export class Journal {
   async forget({ session, index }: SegmentId): Promise<void> {
     const found = this.#sessions.get(session);
     if (!found?.accepted.delete(index)) return;
-    const operations: Operation[] = [
-      { type: 'del', key: `${found.channel}${SEPARATOR}${session}${SEPARATOR}a${pad(index)}` },
-    ];
+    const operations = [this.#removal(found.channel, session, `a${pad(index)}`)];
     // Tracks hold from their index to the next ones': older ones hold for nothing that is left.
     const [lowest = Infinity] = found.accepted;
     const tracks = [...found.tracks.keys()];
@@ -201,7 +219,7 @@ export class Journal {
   }
 
   #leftovers(session: string, found: SessionIndex): Operation[] {
-    if (found.held || found.accepted.size > 0) return [];
+    if (found.held || found.writing > 0 || found.accepted.size > 0) return [];
     this.#sessions.delete(session);
     return [
       ...(found.session === undefined ? [] : [this.#removal(found.channel, session, 's')]),
@@ -213,9 +231,7 @@ export class Journal {
     if (this.#closed) return Promise.reject(new JournalError('journal-closed', 'the journal is closed'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operations, resolve, reject });
-      this.#writing ??= this.#writeAll().finally(() => {
-        this.#writing = undefined;
-      });
+      this.#writing ??= this.#writeAll();
     });
   }
 
@@ -238,6 +254,8 @@ export class Journal {
         for (const { reject } of group) reject(this.#failure);
       }
     }
+    // In the same turn: who writes from now on begins anew.
+    this.#writing = undefined;
   }
 
   /** LevelDB takes no write after one that failed, until it is opened anew. */
@@ -363,23 +381,15 @@ export class Journal {
   #sessionIndex(channel: string, session: string): SessionIndex {
     const found = this.#sessions.get(session);
     if (found) return found;
-    const made: SessionIndex = { channel, held: false, tracks: new Map(), accepted: new Set() };
+    const made: SessionIndex = {
+      channel,
+      held: false,
+      writing: 0,
+      tracks: new Map(),
+      accepted: new Set(),
+    };
     this.#sessions.set(session, made);
     return made;
-  }
-}
-
-/** Keys sort by session, then by what the record is about. */
-function keyOf(channel: string, record: JournalRecord): string {
-  switch (record.type) {
-    case 'session':
-      return [channel, record.facts.session, 's'].join(SEPARATOR);
-    case 'tracks':
-      return [channel, record.tracks.session, `t${pad(record.tracks.index)}`].join(SEPARATOR);
-    case 'accepted':
-      return [channel, record.announcement.session, `a${pad(record.announcement.index)}`].join(SEPARATOR);
-    case 'legacy':
-      return [channel, 'l', record.rendition].join(SEPARATOR);
   }
 }
 

@@ -117,6 +117,31 @@ describe('LegacyFeeds', () => {
     expect(errors).toEqual([]);
   });
 
+  test('a line that waits for its channel to be opened holds no stop up, and is not lost', async () => {
+    uploader.store.getFault = () => true;
+    await nc(line(0));
+    await until('it to be journalled', () => uploader.journal.channels.length === 1);
+    await uploader.server.stop(AbortSignal.abort());
+    expect(uploader.journal.channels).toEqual([[...uploader.channels][0]?.id]);
+  });
+
+  test('lines wait while the own spool is full, and are refused at the stop', async () => {
+    const giveBack = uploader.ownSpool.reserve(1e9, 1e9);
+    let isTaken = false;
+    const first = uploader.legacy.line(line(0)).then(() => (isTaken = true));
+    await until('the line to wait', () => uploader.legacy.counts.lines === 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isTaken).toBe(false);
+    giveBack?.();
+    await first;
+    expect(accepted()).toHaveLength(1);
+    uploader.ownSpool.reserve(2e9, 4e9);
+    const second = uploader.legacy.line(line(1));
+    uploader.legacy.stop();
+    await second;
+    expect(uploader.legacy.counts.refused).toBe(1);
+  });
+
   test('a number not above the last, and other bytes under the same number, are a new session; a hole is a loss', async () => {
     await uploader.legacy.line(line(0));
     await uploader.legacy.line(line(2));

@@ -15,13 +15,13 @@ import {
   type SegmentId,
   type UploaderMessage,
 } from '@hls-uplink/protocol';
-import { errorCode, errorText, type Clock, type Logger } from '@hls-uplink/runtime';
+import { errorCode, errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { SourceFacts } from './channel/event.js';
 import type { Channels } from './channels.js';
 import type { ChannelWorker, SourceLink } from './channel-worker.js';
 import type { Journal } from './journal.js';
 import type { LegacyRecord, NewRecord } from './journal-record.js';
-import type { OwnSpool } from './own-spool.js';
+import type { OwnSpool, Receiver } from './own-spool.js';
 import { SegmentProbe, type ProbedSegment } from './segment-probe.js';
 import type { SpoolFiles } from './spool-files.js';
 
@@ -30,6 +30,8 @@ export interface LegacyFeedsOptions {
   files: SpoolFiles;
   ownSpool: OwnSpool;
   journal: Journal;
+  /** Bytes of its own spool that the uploader fills at most. */
+  spoolBytes: number;
   clock: Clock;
   logger: Logger;
 }
@@ -78,6 +80,7 @@ export class LegacyFeeds {
   readonly #options: LegacyFeedsOptions;
   readonly #feeds = new Map<string, LegacyFeed>();
   readonly #turns = new Map<string, Promise<void>>();
+  readonly #stopped = new AbortController();
 
   constructor(options: LegacyFeedsOptions) {
     this.#options = options;
@@ -92,6 +95,7 @@ export class LegacyFeeds {
   }
 
   stop(): void {
+    this.#stopped.abort();
     for (const feed of this.#feeds.values()) feed.cancelSilence();
   }
 
@@ -146,7 +150,14 @@ export class LegacyFeeds {
       last && line.lastSegment === last.number ? { session: randomBytes(16).toString('hex'), index: 0 } : own;
     const before = id.session === last?.session ? last : undefined;
     const path = id === own ? copy.path : await this.#options.ownSpool.rename(own, id);
-    const record = await this.#announce(worker, line, id, { ...copy, path }, before);
+    let record: NewLegacyRecord;
+    try {
+      record = await this.#announce(worker, line, id, { ...copy, path }, before);
+    } catch (error) {
+      // No answer will ever free it.
+      if (worker.status(id) === 'new') await this.#options.ownSpool.remove(id);
+      throw error;
+    }
     if (line.end) await this.#end(worker, line, record);
   }
 
@@ -277,9 +288,11 @@ export class LegacyFeeds {
       let crc = 0;
       for await (const chunk of chunks(handle, bytes)) crc = crc32(chunk, crc);
       if (crc === lastCrc) return 'repeat';
+      const giveBack = await this.#room(bytes);
       const probe = new SegmentProbe();
-      const receiver = await ownSpool.receive(id, { bytes, crc32: crc });
+      let receiver: Receiver | undefined;
       try {
+        receiver = await ownSpool.receive(id, { bytes, crc32: crc });
         for await (const chunk of chunks(handle, bytes)) {
           probe.push(chunk);
           await receiver.write(chunk);
@@ -293,11 +306,24 @@ export class LegacyFeeds {
           );
         return { path: finished.path, crc32: crc, bytes, mtimeMs, probed };
       } finally {
-        await receiver.discard();
+        giveBack();
+        await receiver?.discard();
       }
     } finally {
       await handle.close();
     }
+  }
+
+  /** Waits until the own spool may take so many bytes; the original keeps its files meanwhile. @returns gives them back */
+  async #room(bytes: number): Promise<() => void> {
+    const { ownSpool, spoolBytes, clock, logger } = this.#options;
+    for (let told = false; !this.#stopped.signal.aborted; told = true) {
+      const giveBack = ownSpool.reserve(bytes, spoolBytes);
+      if (giveBack) return giveBack;
+      if (!told) logger.warn('the own spool is full: legacy lines wait', { spoolBytes });
+      await sleep(clock, 500, this.#stopped.signal);
+    }
+    throw new LegacyRefusal('stopping', 'the uploader was stopped while its spool was full');
   }
 
   async #openAny(paths: readonly string[]): Promise<{ handle: FileHandle; bytes: number; path: string }> {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -45,6 +45,34 @@ describe('OwnSpool', () => {
     await receiver.discard();
     expect(spool.pathOf(id)).toBeUndefined();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('a body that the disk does not take under its name leaves nothing open and nothing behind', async () => {
+    const spool = await OwnSpool.open(folder, () => false);
+    const inTheWay = join(folder, `${session}-7.ts`);
+    await mkdir(join(inTheWay, 'full'), { recursive: true });
+    const openFiles = async (): Promise<number> => {
+      const links = await readdir('/proc/self/fd');
+      const paths = await Promise.all(links.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+      return paths.filter((path) => path.startsWith(folder)).length;
+    };
+    const receiver = await spool.receive(id, facts);
+    await receiver.write(bytes);
+    await expect(receiver.finish()).rejects.toThrow(inTheWay);
+    expect(await openFiles()).toBe(0);
+    expect(await readdir(folder)).toEqual([`${session}-7.ts`]);
+    expect(spool.bytes).toBe(0);
+  });
+
+  test('room is kept for what is to come', async () => {
+    const spool = await OwnSpool.open(folder, () => false);
+    const giveBack = spool.reserve(300, 100);
+    expect(giveBack).toBeDefined();
+    expect(spool.reserve(1, 300)).toBeUndefined();
+    giveBack?.();
+    expect(spool.reserve(60, 100)).toBeDefined();
+    expect(spool.reserve(41, 100)).toBeUndefined();
+    expect(spool.reserve(40, 100)).toBeDefined();
   });
 
   test('a start removes what the journal does not name', async () => {

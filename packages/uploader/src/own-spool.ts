@@ -27,6 +27,7 @@ export interface Receiver {
 export class OwnSpool {
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
+  #reserved = 0;
 
   private constructor(readonly folder: string) {}
 
@@ -58,6 +59,20 @@ export class OwnSpool {
     return this.#bytes;
   }
 
+  /**
+   * Room for bytes that are to come, within `limit` for all; a single one always has room.
+   * @returns what gives it back, to be called once when they are here (then they count themselves) or will not come;
+   * nothing when there is no room
+   */
+  reserve(bytes: number, limit: number): (() => void) | undefined {
+    const taken = this.#bytes + this.#reserved;
+    if (taken > 0 && taken + bytes > limit) return undefined;
+    this.#reserved += bytes;
+    return () => {
+      this.#reserved -= bytes;
+    };
+  }
+
   /** The path of this one's bytes, when they are here. */
   pathOf(id: SegmentId): string | undefined {
     const name = nameOf(id);
@@ -75,7 +90,7 @@ export class OwnSpool {
       if (closed) return;
       closed = true;
       await handle.close();
-      await unlink(temporary);
+      await unlink(temporary).catch(ignoreMissing);
     };
     return {
       discard,
@@ -94,13 +109,18 @@ export class OwnSpool {
               : `${at} bytes instead of ${facts.bytes}`;
           return { ok: false, reason };
         }
-        await handle.sync();
-        closed = true;
-        await handle.close();
         const name = nameOf(id);
-        await rename(temporary, join(this.folder, name));
-        await this.#sync();
+        try {
+          await handle.sync();
+          await rename(temporary, join(this.folder, name));
+        } catch (error) {
+          await discard();
+          throw error;
+        }
+        closed = true;
         this.#count(name, facts.bytes);
+        await handle.close();
+        await this.#sync();
         return { ok: true, path: join(this.folder, name) };
       },
     };
@@ -124,9 +144,7 @@ export class OwnSpool {
     if (bytes === undefined) return;
     this.#sizes.delete(name);
     this.#bytes -= bytes;
-    await unlink(join(this.folder, name)).catch((error: unknown) => {
-      if (errorCode(error) !== 'ENOENT') throw error;
-    });
+    await unlink(join(this.folder, name)).catch(ignoreMissing);
   }
 
   async #adopt(name: string): Promise<void> {
@@ -151,6 +169,10 @@ export class OwnSpool {
       await folder.close();
     }
   }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (errorCode(error) !== 'ENOENT') throw error;
 }
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array, at: number): Promise<void> {

@@ -1,7 +1,8 @@
-import { Backoff, errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
+import { errorText, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { ObjectStore } from '@hls-uplink/store';
 import { playlistCacheControl, PLAYLIST_TYPE } from './cache-control.js';
-import { retryDelay, type StoreHealth } from './store-health.js';
+import type { StoreHealth } from './store-health.js';
+import { StoreRetry } from './store-retry.js';
 import { timed } from './timed.js';
 
 /** Longest playlist that is read back, bytes. */
@@ -28,17 +29,13 @@ export interface PlaylistPut {
 export class PlaylistLane {
   readonly #options: PlaylistLaneOptions;
   readonly #aborted = new AbortController();
-  readonly #backoffs = new Map<string, Backoff>();
-  readonly #waiting = new Set<AbortController>();
+  readonly #draining = new AbortController();
+  /** By key, of those that have failed and not succeeded since. */
+  readonly #retries = new Map<string, StoreRetry>();
   readonly #inFlight = new Set<Promise<unknown>>();
-  readonly #unlisten: () => void;
-  #draining = false;
 
   constructor(options: PlaylistLaneOptions) {
     this.#options = options;
-    this.#unlisten = options.health.onRecovered(() => {
-      for (const waiting of this.#waiting) waiting.abort();
-    });
   }
 
   /** @returns what became of it, or nothing when the lane was closed meanwhile */
@@ -48,27 +45,28 @@ export class PlaylistLane {
     return running.finally(() => this.#inFlight.delete(running));
   }
 
-  /** Resolves when nothing is in flight, or at `signal`, which aborts what is. */
+  /** Resolves when nothing is in flight, nor what followed from it; or at `signal`, which aborts what is. */
   async drain(signal: AbortSignal): Promise<void> {
-    this.#draining = true;
-    for (const waiting of this.#waiting) waiting.abort();
+    this.#draining.abort();
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    await Promise.race([Promise.allSettled(this.#inFlight), aborted]);
+    while (this.#inFlight.size > 0 && !signal.aborted) {
+      await Promise.race([Promise.allSettled(this.#inFlight), aborted]);
+      // Whoever was told puts the next version, if there is one, in this turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     this.close();
   }
 
   close(): void {
-    this.#unlisten();
+    this.#draining.abort();
     this.#aborted.abort();
   }
 
   async #put({ key, text, maxAgeSeconds }: PlaylistPut): Promise<'stored' | 'failed' | undefined> {
     const { store, health, clock, logger } = this.#options;
-    const backoff = this.#backoffs.get(key) ?? new Backoff({ firstMs: 200, longestMs: 5000 });
-    this.#backoffs.set(key, backoff);
     try {
       await timed(
         { clock, ms: TIMEOUT_MS, signal: this.#aborted.signal, doing: `put ${key} to ${store.name}` },
@@ -88,47 +86,37 @@ export class PlaylistLane {
       if (this.#aborted.signal.aborted) return undefined;
       health.failed(error);
       logger.debug('a playlist could not be put', { key, error: errorText(error) });
-      return this.#lookAfter(key, text, error, backoff);
+      return this.#lookAfter(key, text, error);
     }
-    backoff.reset();
+    this.#retries.delete(key);
     health.succeeded();
     return 'stored';
   }
 
   /** After a failed write the store says what is true (DESIGN.md, "Who owns what"). */
-  async #lookAfter(
-    key: string,
-    text: string,
-    first: unknown,
-    backoff: Backoff,
-  ): Promise<'stored' | 'failed' | undefined> {
+  async #lookAfter(key: string, text: string, first: unknown): Promise<'stored' | 'failed' | undefined> {
     const { store, health, clock, logger } = this.#options;
+    const retry = this.#retries.get(key) ?? new StoreRetry(this.#options, { firstMs: 200, longestMs: 5000 });
+    this.#retries.set(key, retry);
     let error = first;
     for (;;) {
-      await this.#wait(retryDelay(error, backoff));
+      await retry.wait(error, this.#draining.signal);
       if (this.#aborted.signal.aborted) return undefined;
       try {
         const found = await timed(
           { clock, ms: TIMEOUT_MS, signal: this.#aborted.signal, doing: `get ${key} from ${store.name}` },
           (signal) => store.get(key, { signal, maxBytes: MAX_PLAYLIST_BYTES }),
         );
-        if (found?.text !== text) return 'failed';
+        if (found?.text !== text) return this.#draining.signal.aborted ? undefined : 'failed';
         logger.info('a playlist was stored although its answer was lost', { key });
-        backoff.reset();
+        this.#retries.delete(key);
         health.succeeded();
         return 'stored';
       } catch (failed) {
-        if (this.#draining) return undefined;
+        if (this.#draining.signal.aborted) return undefined;
         error = failed;
         health.failed(error);
       }
     }
-  }
-
-  async #wait(ms: number): Promise<void> {
-    const wake = new AbortController();
-    this.#waiting.add(wake);
-    await sleep(this.#options.clock, ms, AbortSignal.any([wake.signal, this.#aborted.signal]));
-    this.#waiting.delete(wake);
   }
 }

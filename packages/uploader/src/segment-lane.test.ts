@@ -136,6 +136,21 @@ describe('lanes', () => {
     await pass(clock, 'the others to be stored', () => outcomes.length === 4);
   });
 
+  test('one bad object is not sent again at each success of others', async () => {
+    store.fault = (key) => (key === 'a-0.ts' ? 'deny' : undefined);
+    const lane = laneOf();
+    await put(lane, 'a', 0);
+    await until('it to fail', () => health.problem?.includes('403') ?? false);
+    for (let index = 1; index <= 20; index++) {
+      await put(lane, 'b', index);
+      await pass(clock, 'the other to be stored', () => outcomes.length === index, 0);
+      // What it wakes runs before the next success.
+      await pass(clock, 'the health to be told', () => lane.load.count === 0, 0);
+      clock.advance(1000);
+    }
+    expect(store.puts.filter((key) => key === 'a-0.ts')).toHaveLength(2);
+  });
+
   test.each([
     ['gone', (path: string) => rm(path)],
     ['changed', (path: string) => writeFile(path, Buffer.alloc(188, 'other'))],
@@ -179,6 +194,17 @@ describe('lanes', () => {
     expect(outcomes).toEqual(['a-0.ts stored']);
   });
 
+  test('draining ends at its bound, also when a disk knows no abort', async () => {
+    store.gate = new Promise(() => undefined);
+    const lane = laneOf();
+    await put(lane, 'a', 0);
+    await until('it to be under way', () => store.inFlight.size === 1);
+    const bound = new AbortController();
+    const drained = lane.drain(bound.signal);
+    bound.abort();
+    await drained;
+  });
+
   describe('PlaylistLane', () => {
     const lane = (): PlaylistLane => new PlaylistLane({ store, health, clock, logger });
 
@@ -189,6 +215,20 @@ describe('lanes', () => {
         cacheControl: 'public, max-age=3',
         lane: 'playlist',
       });
+    });
+
+    test('draining waits for what follows from what is under way', async () => {
+      let open = (): void => undefined;
+      store.gate = new Promise((resolve) => (open = resolve));
+      const playlists = lane();
+      const put = (text: string): Promise<unknown> =>
+        playlists.put({ key: 'a.m3u8', text, maxAgeSeconds: 3 });
+      void put('one').then(() => put('two'));
+      const drained = playlists.drain(new AbortController().signal);
+      open();
+      store.gate = new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      await drained;
+      expect(store.objects.get('a.m3u8')?.text).toBe('two');
     });
 
     test('a write whose answer was lost is found out', async () => {

@@ -1,9 +1,10 @@
 import type { SegmentId } from '@hls-uplink/protocol';
-import { Backoff, errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
+import { errorText, type Clock, type Logger } from '@hls-uplink/runtime';
 import { StoreError, type ObjectStore } from '@hls-uplink/store';
 import { SEGMENT_CACHE_CONTROL, SEGMENT_TYPE } from './cache-control.js';
 import type { SpoolFiles } from './spool-files.js';
-import { retryDelay, type StoreHealth } from './store-health.js';
+import type { StoreHealth } from './store-health.js';
+import { StoreRetry } from './store-retry.js';
 import { timed } from './timed.js';
 
 export interface SegmentJob {
@@ -50,24 +51,28 @@ export class SegmentLane {
   readonly #options: Required<SegmentLaneOptions>;
   /** In the order of their turns. */
   readonly #streams = new Map<string, SegmentJob[]>();
-  readonly #delays = new Map<SegmentJob, { backoff: Backoff; wake?: AbortController }>();
+  /** Of those that have failed. */
+  readonly #retries = new Map<SegmentJob, StoreRetry>();
+  readonly #draining = new AbortController();
   readonly #aborted = new AbortController();
   readonly #idle = new Set<() => void>();
   readonly #unlisten: () => void;
   #bytes = 0;
   #count = 0;
   #failures = 0;
-  #draining = false;
 
   constructor(options: SegmentLaneOptions) {
     this.#options = { maxBytes: 64 * MEGABYTE, maxCount: 16, ...options };
-    this.#unlisten = options.health.onRecovered(() => this.#wakeAll());
+    this.#unlisten = options.health.onRecovered(() => {
+      this.#failures = 0;
+      this.#next();
+    });
   }
 
   /** Bytes and number of what is being put, and how many wait. */
   get load(): { bytes: number; count: number; waiting: number } {
     const queued = [...this.#streams.values()].reduce((sum, jobs) => sum + jobs.length, 0);
-    return { bytes: this.#bytes, count: this.#count, waiting: queued + this.#delays.size };
+    return { bytes: this.#bytes, count: this.#count, waiting: queued + this.#retries.size };
   }
 
   put(job: SegmentJob): void {
@@ -77,20 +82,19 @@ export class SegmentLane {
 
   /** Begins nothing new; resolves when nothing is in flight, or at `signal`, which aborts what is. */
   async drain(signal: AbortSignal): Promise<void> {
-    this.#draining = true;
-    const abort = (): void => this.#aborted.abort();
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    while (this.#count > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
-    signal.removeEventListener('abort', abort);
+    this.#draining.abort();
+    // A disk that hangs knows no abort: it is not waited for either.
+    const moved = (): void => this.#tellIdle();
+    signal.addEventListener('abort', moved, { once: true });
+    while (this.#count > 0 && !signal.aborted) await new Promise<void>((resolve) => this.#idle.add(resolve));
+    signal.removeEventListener('abort', moved);
     this.close();
   }
 
   close(): void {
-    this.#draining = true;
+    this.#draining.abort();
     this.#unlisten();
     this.#aborted.abort();
-    this.#wakeAll();
   }
 
   #enqueue(job: SegmentJob, where: 'first' | 'last'): void {
@@ -103,7 +107,7 @@ export class SegmentLane {
   #next(): void {
     for (;;) {
       const most = this.#failures >= FAILING ? 1 : this.#options.maxCount;
-      if (this.#draining || this.#count >= most) return;
+      if (this.#draining.signal.aborted || this.#count >= most) return;
       const [turn] = this.#streams;
       const job = turn?.[1][0];
       if (!turn || !job) return;
@@ -123,20 +127,17 @@ export class SegmentLane {
     const outcome = await this.#attempt(job);
     this.#bytes -= job.bytes;
     this.#count--;
-    for (const resolve of this.#idle) resolve();
-    this.#idle.clear();
-    if ('retryMs' in outcome) void this.#later(job, outcome.retryMs);
+    this.#tellIdle();
+    if ('failed' in outcome) void this.#later(job, outcome.failed);
     else {
-      this.#delays.delete(job);
+      this.#retries.delete(job);
       job.done(outcome.done);
     }
     this.#next();
   }
 
-  async #attempt(job: SegmentJob): Promise<{ done: 'stored' | 'lost' } | { retryMs: number }> {
+  async #attempt(job: SegmentJob): Promise<{ done: 'stored' | 'lost' } | { failed: unknown }> {
     const { files, health, logger } = this.#options;
-    const delay = this.#delays.get(job) ?? { backoff: new Backoff({ firstMs: 200, longestMs: 10_000 }) };
-    this.#delays.set(job, delay);
     try {
       const put =
         job.bytes > BUFFERED_BYTES
@@ -149,12 +150,12 @@ export class SegmentLane {
       }
       if (put.why === 'failed') {
         logger.warn('cannot read a segment now', { key: job.key, error: put.reason });
-        return { retryMs: delay.backoff.next() };
+        return { failed: put.reason };
       }
       logger.error('the bytes of a segment are gone', { key: job.key, error: put.reason });
       return { done: 'lost' };
     } catch (error) {
-      if (this.#aborted.signal.aborted) return { retryMs: 0 };
+      if (this.#aborted.signal.aborted) return { failed: error };
       if (error instanceof StoreError && error.code === 'unreadable-body') {
         logger.error('the bytes of a segment are gone', { key: job.key, error: errorText(error) });
         return { done: 'lost' };
@@ -162,7 +163,7 @@ export class SegmentLane {
       this.#failures++;
       health.failed(error);
       logger.debug('a segment could not be put', { key: job.key, error: errorText(error) });
-      return { retryMs: retryDelay(error, delay.backoff) };
+      return { failed: error };
     }
   }
 
@@ -183,22 +184,18 @@ export class SegmentLane {
     );
   }
 
-  async #later(job: SegmentJob, ms: number): Promise<void> {
-    const wake = new AbortController();
-    const delay = this.#delays.get(job);
-    if (delay) delay.wake = wake;
-    await sleep(this.#options.clock, ms, wake.signal);
-    if (delay) delete delay.wake;
-    if (this.#draining) return;
+  async #later(job: SegmentJob, error: unknown): Promise<void> {
+    const retry =
+      this.#retries.get(job) ?? new StoreRetry(this.#options, { firstMs: 200, longestMs: 10_000 });
+    this.#retries.set(job, retry);
+    await retry.wait(error, this.#draining.signal);
+    if (this.#draining.signal.aborted) return;
     this.#enqueue(job, 'first');
     this.#next();
   }
 
-  #wakeAll(): void {
-    this.#failures = 0;
-    for (const { wake, backoff } of this.#delays.values()) {
-      backoff.reset();
-      wake?.abort();
-    }
+  #tellIdle(): void {
+    for (const resolve of this.#idle) resolve();
+    this.#idle.clear();
   }
 }

@@ -47,7 +47,7 @@ export class SegmentProbe {
       unit: (track, { pts, key }) => {
         if (track.pid === this.#pid) this.#pictures.push({ pts, key });
       },
-      packet() {},
+      packets() {},
       flush() {},
     });
     this.#packetizer = new Packetizer({

@@ -137,6 +137,63 @@ describe('UploaderServer', () => {
     await peer.has('published', 1);
   });
 
+  test('a segment that is lost when its bytes are asked for stands as a gap, in its turn', async () => {
+    const peer = await welcome({ token });
+    for (const index of [0, 1]) peer.say(segmentOf(index));
+    await peer.has('send', 1);
+    const { startPts, endPts, wallClock } = segmentOf(0);
+    peer.say({ type: 'gap', session, index: 0, startPts, endPts, wallClock, reason: 'its file is gone' });
+    peer.say({ type: 'body', session, index: 1, bytes: bytesOf(1).length });
+    peer.write(bytesOf(1));
+    await peer.has('published', 1);
+    expect(
+      logic.events.flatMap((event) =>
+        event.type === 'accepted' ? [[event.announcement.type, event.announcement.index]] : [],
+      ),
+    ).toEqual([
+      ['gap', 0],
+      ['segment', 1],
+    ]);
+    expect(peer.of('published', 0)).toHaveLength(1);
+  });
+
+  test('an announcement that is said again while its bytes are awaited is answered once', async () => {
+    const peer = await welcome({ token });
+    for (const index of [0, 0, 1]) peer.say(segmentOf(index));
+    await peer.has('send', 1);
+    for (const index of [0, 1]) {
+      peer.say({ type: 'body', session, index, bytes: bytesOf(index).length });
+      peer.write(bytesOf(index));
+    }
+    await peer.has('published', 1);
+    expect(peer.of('accepted', 0)).toHaveLength(1);
+    expect(peer.of('send')).toHaveLength(2);
+  });
+
+  test('a body of another size is rejected, and what follows goes on', async () => {
+    const peer = await welcome({ token });
+    peer.say(segmentOf(0));
+    await peer.has('send', 0);
+    peer.say({ type: 'body', session, index: 0, bytes: 188 });
+    peer.write(bytesOf(0).subarray(0, 188));
+    expect(await peer.has('rejected', 0)).toMatchObject({ code: 'bad-file' });
+    peer.say(await segmentIn(uploader.spool, 1));
+    await peer.has('published', 1);
+  });
+
+  test('a channel has so many renditions and no more', async () => {
+    await welcome({ token });
+    const { state } = [...uploader.channels][0]!;
+    for (let count = 0; count < 100; count++) Object.assign(state.renditions, { [`r${count}`]: {} });
+    const peer = await connect();
+    peer.say(helloOf({ token, rendition: 'more', session: other }));
+    expect(await peer.has('refused')).toMatchObject({
+      code: 'channel',
+      reason: expect.stringMatching(/100/),
+    });
+    peers.push(await Peer.hello(uploader.port, { token, rendition: 'r7', session: 'c'.repeat(32) }));
+  });
+
   test('a file with other content than announced is asked for', async () => {
     const announced = await segmentIn(uploader.spool, 0);
     await writeFile(announced.path, bytesOf(5));
@@ -250,7 +307,7 @@ describe('UploaderServer', () => {
 
   test('stopping is told', async () => {
     const peer = await welcome({ token });
-    await uploader.server.stop();
+    await uploader.server.stop(AbortSignal.timeout(5000));
     expect((await peer.has('refused')).code).toBe('stopping');
   });
 

@@ -49,13 +49,20 @@ export class UploaderServer {
     return listen(this.#server, host, port, '--listen');
   }
 
-  /** Takes nothing new and tells every peer. Resolves when all are gone. */
-  async stop(): Promise<void> {
+  /**
+   * Takes nothing new and tells every peer. Resolves when all are gone, or at `signal`: a line that waits for its
+   * channel to be opened is journalled, and may wait for as long as the store does.
+   */
+  async stop(signal: AbortSignal): Promise<void> {
     this.#stopping = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#connections) connection.stop();
-    await closed;
-    await Promise.all([...this.#connections].map(({ done }) => done));
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    const gone = closed.then(() => Promise.all([...this.#connections].map(({ done }) => done)));
+    await Promise.race([gone, aborted]);
   }
 
   #take(socket: Socket): void {

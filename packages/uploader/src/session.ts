@@ -36,6 +36,9 @@ export interface SessionOptions {
   logger: Logger;
 }
 
+/** Renditions of one channel at most: each holds memory for as long as the daemon runs, and peers name them. */
+const MOST_RENDITIONS = 100;
+
 /** The peer is told why, and the connection ends. */
 class Refusal extends Error {
   constructor(
@@ -111,6 +114,7 @@ export class Session implements SourceLink {
         tell: (message) => this.tell(message),
         failed: (error) => void this.refuseError(error),
       });
+      this.#socket.once('close', () => this.#intake?.wake());
       const { settled, accepted } = this.#worker.progress(this.facts.session);
       this.tell({
         type: 'welcome',
@@ -245,6 +249,10 @@ export class Session implements SourceLink {
         `channel ${this.#hello.channel} is cut by ${state.target} s, not ${target} s: use --segment-duration ${state.target}, or end the channel first (hls-uploader end ${this.#worker.id})`,
       );
     }
+    if (!state.renditions[rendition] && Object.keys(state.renditions).length >= MOST_RENDITIONS) {
+      const reason = `channel ${this.#hello.channel} has ${MOST_RENDITIONS} renditions already: give this one the name of one of them, or another --channel`;
+      throw new Refusal('channel', reason);
+    }
     const key = playlistKeyOf(this.#hello.channel, this.facts);
     for (const other of Object.values(state.renditions)) {
       if ((other.name === rendition) !== (other.playlistKey === key)) {
@@ -252,6 +260,11 @@ export class Session implements SourceLink {
         throw new Refusal('bad-name', reason);
       }
     }
+  }
+
+  /** Also of a connection from which nothing is read now. */
+  get #isGone(): boolean {
+    return this.#ended.signal.aborted || this.#socket.destroyed;
   }
 
   /** Waits while more waits than may, unless the bytes it waits for come over this very connection. */
@@ -263,7 +276,7 @@ export class Session implements SourceLink {
       );
     }
     this.#isPaused = true;
-    while (intake.load.count > MOST_WAITING && !intake.needsBody && !this.#ended.signal.aborted) {
+    while (intake.load.count > MOST_WAITING && !intake.needsBody && !this.#isGone) {
       await intake.moved();
     }
     this.#isPaused = false;

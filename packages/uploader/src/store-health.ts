@@ -1,5 +1,6 @@
 import { Backoff, errorText, type Clock, type Logger } from '@hls-uplink/runtime';
 import { StoreError, type ObjectStore } from '@hls-uplink/store';
+import { timed } from './timed.js';
 
 /** What retrying soon cannot help is tried once a minute (DESIGN.md, rule 12). */
 export const PROBE_MS = 60_000;
@@ -26,7 +27,7 @@ export function retryDelay(error: unknown, backoff: Backoff): number {
  */
 export class StoreHealth {
   readonly #options: StoreHealthOptions;
-  readonly #recovered = new Set<() => void>();
+  readonly #recovered = new Set<(silentMs: number) => void>();
   readonly #stopped = new AbortController();
   #state: 'unknown' | 'good' | 'failing' = 'unknown';
   #error: unknown;
@@ -34,11 +35,12 @@ export class StoreHealth {
   #failures = 0;
   #logged = -Infinity;
   #told = false;
-  #lastOk = 0;
+  #lastOk: number;
   #cancelCheck: (() => void) | undefined;
 
   constructor(options: StoreHealthOptions) {
     this.#options = options;
+    this.#lastOk = options.clock.monotonic();
   }
 
   get good(): boolean {
@@ -61,8 +63,11 @@ export class StoreHealth {
     this.#stopped.abort();
   }
 
-  /** Calls `listener` at each recovery, until the returned function is called. */
-  onRecovered(listener: () => void): () => void {
+  /**
+   * Calls `listener` at each success after a failure, until the returned function is called.
+   * @param listener told for how long nothing had succeeded, milliseconds: short beside a single bad object
+   */
+  onRecovered(listener: (silentMs: number) => void): () => void {
     this.#recovered.add(listener);
     return () => this.#recovered.delete(listener);
   }
@@ -71,15 +76,16 @@ export class StoreHealth {
     const before = this.#state;
     this.#state = 'good';
     this.#error = undefined;
-    this.#lastOk = this.#options.clock.monotonic();
-    if (before !== 'failing') return;
     const { logger, store, clock } = this.#options;
+    const silentMs = clock.monotonic() - this.#lastOk;
+    this.#lastOk = clock.monotonic();
+    if (before !== 'failing') return;
     if (this.#told) {
       const seconds = Math.round((clock.monotonic() - this.#since) / 1000);
       logger.info('the store takes writes again', { store: store.name, seconds, failures: this.#failures });
     }
     this.#told = false;
-    for (const listener of this.#recovered) listener();
+    for (const listener of [...this.#recovered]) listener(silentMs);
   }
 
   failed(error: unknown): void {
@@ -110,19 +116,18 @@ export class StoreHealth {
   /** With nothing to write nothing would show that the store is back. */
   async #check(backoff: Backoff): Promise<void> {
     const { store, clock } = this.#options;
-    const timeout = new AbortController();
-    const cancel = clock.after(CHECK_TIMEOUT_MS, () => timeout.abort());
+    const { signal } = this.#stopped;
     const startedOk = this.#lastOk;
     try {
-      await store.check(AbortSignal.any([timeout.signal, this.#stopped.signal]));
-      if (!this.#stopped.signal.aborted) this.succeeded();
+      await timed({ clock, ms: CHECK_TIMEOUT_MS, signal, doing: `check ${store.name}` }, (aborted) =>
+        store.check(aborted),
+      );
+      if (!signal.aborted) this.succeeded();
       backoff.reset();
     } catch (error) {
       if (this.#lastOk === startedOk) this.failed(error);
-    } finally {
-      cancel();
     }
-    if (this.#stopped.signal.aborted) return;
+    if (signal.aborted) return;
     const delay = this.#state === 'good' ? PROBE_MS : retryDelay(this.#error, backoff);
     this.#cancelCheck = clock.after(delay, () => {
       if (this.#state === 'good') this.#cancelCheck = clock.after(PROBE_MS, () => void this.#check(backoff));

@@ -9,16 +9,25 @@ export async function timed<T>(
   { clock, ms, signal, doing }: { clock: Clock; ms: number; signal: AbortSignal; doing: string },
   operation: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const timeout = new AbortController();
-  const cancel = clock.after(ms, () => timeout.abort());
+  // Not AbortSignal.any: what that makes lives as long as `signal` when anything still listens to it.
+  const own = new AbortController();
+  const abort = (): void => own.abort(signal.reason);
+  let isLate = false;
+  const cancel = clock.after(ms, () => {
+    isLate = true;
+    own.abort();
+  });
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
   try {
-    return await operation(AbortSignal.any([signal, timeout.signal]));
+    return await operation(own.signal);
   } catch (error) {
-    if (!timeout.signal.aborted || signal.aborted) throw error;
+    if (!isLate || signal.aborted) throw error;
     throw new StoreError('unreachable', `${doing}: not done after ${Math.round(ms / 1000)} s`, {
       cause: error,
     });
   } finally {
     cancel();
+    signal.removeEventListener('abort', abort);
   }
 }

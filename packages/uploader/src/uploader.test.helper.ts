@@ -68,12 +68,12 @@ export async function startUploader(options: TestUploaderOptions = {}): Promise<
     clock: new SteadyClock(clock),
     logger,
   });
-  const legacy = new LegacyFeeds({ channels, files, ownSpool, journal, clock, logger });
+  const legacy = new LegacyFeeds({ channels, files, ownSpool, spoolBytes, journal, clock, logger });
   const server = new UploaderServer({ channels, files, ownSpool, spoolBytes, token, clock, logger, legacy });
   channels.reopen();
   const port = await server.listen('127.0.0.1', 0);
   const stop = async (): Promise<void> => {
-    await server.stop();
+    await server.stop(AbortSignal.timeout(1000));
     legacy.stop();
     lanes.segments.close();
     lanes.playlists.close();
