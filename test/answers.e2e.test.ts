@@ -1,74 +1,55 @@
 /** Exactly one final answer to every announcement, whoever is killed and whenever: recorded on the wire. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { judgeAnswers } from './helpers/answers.js';
+import { cleanUps } from './helpers/clean-ups.js';
 import type { Rendition } from './helpers/encoder.js';
-import { Live, type LiveOptions } from './helpers/live.js';
+import type { Live, LiveOptions } from './helpers/live.js';
 import { until } from './helpers/processes.js';
 import { idOf, isFinal, recordingProxy, type RecordingProxy, type Said } from './helpers/recording-proxy.js';
 import { mountSmallDisk } from './helpers/small-disk.js';
 import { expectNoStackTrace } from './helpers/speech.js';
-import {
-  ended,
-  expectNoViolations,
-  expectOnlyGaps,
-  watch,
-  type Report,
-  type Watcher,
-} from './watcher/index.js';
+import { begin, end, listedMore, type Stage } from './helpers/stage.js';
+import { expectOnlyGaps, type Report } from './watcher/index.js';
 
 const RENDITIONS: readonly Rendition[] = [
-  { name: 'low', width: 256, height: 144, kilobits: 150 },
-  { name: 'high', width: 384, height: 216, kilobits: 300 },
+  { name: 'low', picture: { width: 256, height: 144, kilobits: 150 } },
+  { name: 'high', picture: { width: 384, height: 216, kilobits: 300 } },
 ];
 const TARGET_SECONDS = 2;
 const STORE_MEGABYTES = 64;
 const MOST_MS = 120_000;
 
-const cleanUps: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
-
-interface Stage {
-  live: Live;
+/** A stage with a record of what is said on the wire. */
+interface RecordedStage extends Stage {
   proxy: RecordingProxy;
-  watcher: Watcher;
 }
 
-async function begin(options: LiveOptions = {}, prepare?: (live: Live) => Promise<void>): Promise<Stage> {
+async function beginRecorded(
+  options: LiveOptions = {},
+  prepare?: (live: Live) => Promise<void>,
+): Promise<RecordedStage> {
   // Known before the proxy is: it listens first.
   const target = { port: 0 };
   const proxy = await recordingProxy(() => target.port);
   cleanUps.push(() => proxy.close());
-  const live = await Live.open({
-    renditions: RENDITIONS,
-    target: TARGET_SECONDS,
-    gop: TARGET_SECONDS,
-    endOnEof: true,
-    announceTo: () => proxy.port,
-    ...options,
-  });
-  target.port = live.port;
-  cleanUps.push(() => live.close());
-  await prepare?.(live);
-  await live.startAll();
-  await live.published();
-  const watcher = watch({ url: live.url, renditionsSharingClock: live.names });
-  await listedMore(watcher, 2);
-  return { live, proxy, watcher };
-}
-
-/** Every rendition lists that many more entries. */
-async function listedMore(watcher: Watcher, count: number): Promise<void> {
-  const before = new Map(watcher.report().renditions.map(({ name, segments }) => [name, segments.length]));
-  await watcher.until(
-    ({ renditions }) =>
-      renditions.length === RENDITIONS.length &&
-      renditions.every(({ name, segments }) => segments.length >= (before.get(name) ?? 0) + count),
-    { what: `${count} more entries in every rendition`, timeoutMs: 30_000 },
+  const stage = await begin(
+    {
+      renditions: RENDITIONS,
+      target: TARGET_SECONDS,
+      gop: TARGET_SECONDS,
+      endOnEof: true,
+      announceTo: () => proxy.port,
+      ...options,
+    },
+    async (live) => {
+      target.port = live.port;
+      await prepare?.(live);
+    },
   );
+  await listedMore(stage, 2);
+  return { ...stage, proxy };
 }
 
 /** The answer to an announcement got through: of its own, or as settled. */
@@ -89,22 +70,15 @@ const saying =
     message.type === type;
 
 /** The end of the input ends the stream; then every announcement must have had its answer. */
-async function finish({ live, proxy, watcher }: Stage): Promise<Report> {
-  const exits = await live.endInput();
-  expect(exits.map(({ code }) => code)).toEqual(RENDITIONS.map(() => 0));
-  await watcher.until(({ renditions }) => renditions.every(ended), {
-    what: 'ENDLIST in all playlists',
-    timeoutMs: 30_000,
-  });
-  const report = await watcher.stop();
-  expectNoViolations(report);
+async function finish(stage: RecordedStage): Promise<Report> {
+  const report = await end(stage);
+  const { live, proxy } = stage;
   expect(report.discontinuities).toEqual([]);
   expect(judgeAnswers(proxy.record)).toEqual([]);
   for (const { name } of RENDITIONS) {
     const left = await readdir(join(live.folder, 'spool/live', name));
     expect(left.filter((file) => /^\d|\.part$/.test(file))).toEqual([]);
   }
-  expectNoStackTrace(live.uploader!, ...live.segmenters.values());
   // Nothing is dropped in any of this.
   const kinds = new Set(
     proxy.record.filter(({ message }) => isFinal(message)).map(({ message }) => message.type),
@@ -117,7 +91,7 @@ test(
   'the uploader killed before it accepts, before it publishes, and before its answer is heard',
   async () => {
     let setReadOnly: (readOnly: boolean) => Promise<void> = () => Promise.resolve();
-    const stage = await begin({}, async (live) => {
+    const stage = await beginRecorded({}, async (live) => {
       const disk = await mountSmallDisk(join(live.folder, 'www'), STORE_MEGABYTES);
       cleanUps.push(() => disk.unmount());
       setReadOnly = (readOnly) => disk.setReadOnly(readOnly);
@@ -163,7 +137,7 @@ test(
     await restart();
     await answered(proxy, notHeard);
 
-    await listedMore(watcher, 1);
+    await listedMore(stage, 1);
     watcher.resumeRule5();
     expectOnlyGaps(await finish(stage), () => false);
   },
@@ -173,7 +147,7 @@ test(
 test(
   'a segmenter killed when it has announced, and when its answer is on the way',
   async () => {
-    const stage = await begin();
+    const stage = await beginRecorded();
     const { live, proxy, watcher } = stage;
     const { session } = (
       await proxy.next(
@@ -212,9 +186,9 @@ test(
     await restart();
     await answered(proxy, notHeard);
 
-    await listedMore(watcher, 2);
+    await listedMore(stage, 2);
     watcher.resumeRule5();
-    await listedMore(watcher, 2);
+    await listedMore(stage, 2);
     // It was never another session, and used no index for two things.
     const hellos = proxy.record.filter(
       ({ message }) => message.type === 'hello' && message['rendition'] === name,
@@ -238,13 +212,13 @@ test(
 test(
   'a connection cut in the middle of a body: the bytes come again, whole, and nothing is lost',
   async () => {
-    const stage = await begin({ remoteSpools: true });
-    const { proxy, watcher } = stage;
+    const stage = await beginRecorded({ remoteSpools: true });
+    const { proxy } = stage;
     const half = await proxy.next(saying('body'), ({ message }) => ({
       cutBodyAfter: Math.floor(Number(message['bytes']) / 2),
     }));
     await answered(proxy, half);
-    await listedMore(watcher, 1);
+    await listedMore(stage, 1);
 
     expect(half.bodyBytes).toBe(Math.floor(Number(half.message['bytes']) / 2));
     const again = proxy.record.filter(

@@ -5,10 +5,11 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BAD_INPUT, type Command } from './helpers/bad-input-cases.js';
-import { makeBucket } from './helpers/bucket.js';
+import { keysIn, makeBucket } from './helpers/bucket.js';
 import { useCeph, type Ceph } from './helpers/ceph.js';
+import { cleanUps } from './helpers/clean-ups.js';
 import { Live, LIVE_UPLOAD, s3Store, SEGMENTER, UPLOADER } from './helpers/live.js';
 import { freePort, start, until, type StartedProcess } from './helpers/processes.js';
 import { mountSmallDisk, type SmallDisk } from './helpers/small-disk.js';
@@ -22,7 +23,6 @@ let folder: string;
 let busy: Server;
 let readOnly: SmallDisk;
 let ceph: Ceph;
-const cleanUps: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hls-bad-'));
@@ -49,10 +49,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 }, 30_000);
 
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
-
 const commands: Record<Command, string> = {
   'hls-segmenter': SEGMENTER,
   live_upload: LIVE_UPLOAD,
@@ -62,7 +58,7 @@ const commands: Record<Command, string> = {
 const startCommand = (
   command: Command,
   args: readonly string[],
-  env: Record<string, string> = {},
+  env: Record<string, string | undefined> = {},
 ): Promise<StartedProcess> =>
   start(process.execPath, [commands[command], ...args], { name: command, cwd: folder, env });
 
@@ -118,7 +114,11 @@ describe('a store that refuses', () => {
   }
 
   /** An uploader, and a segmenter with a whole stream for it, until the store's refusal is said. */
-  async function begin(name: string, store: string, env: Record<string, string> = {}): Promise<Refused> {
+  async function begin(
+    name: string,
+    store: string,
+    env: Record<string, string | undefined> = {},
+  ): Promise<Refused> {
     const [listen, http] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
     const spool = join(folder, `spool-${name}`);
     const uploader = await startCommand(
@@ -183,53 +183,67 @@ describe('a store that refuses', () => {
   };
 
   /** All wait for the same minute. */
-  test('a read-only folder and a missing bucket go on by themselves once mended; wrong credentials are said', async () => {
+  test('a read-only folder, a missing bucket and wrong credentials: it goes on by itself once they are mended', async () => {
     const www = join(folder, 'www-read-only');
     await mkdir(www);
     const disk = await mountSmallDisk(www, 8);
     cleanUps.push(() => disk.unmount());
     await disk.setReadOnly(true);
-    const bucket = `bad-input-${process.pid}`;
-    const { url, publicBase, env } = s3Store(ceph, bucket);
+    const missing = `bad-input-${process.pid}`;
+    const onMissing = s3Store(ceph, missing);
+    const locked = `${missing}-locked`;
+    await makeBucket(ceph, locked, { publicRead: true });
+    const onLocked = s3Store(ceph, locked);
+    const credentials = join(folder, 'credentials');
+    const writeCredentials = (secret: string): Promise<void> =>
+      writeFile(
+        credentials,
+        `[default]\naws_access_key_id = ${ceph.accessKey}\naws_secret_access_key = ${secret}\n`,
+      );
+    await writeCredentials(`not${ceph.secretKey}`);
+    const elsewhere = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE'];
 
-    const [onFolder, onBucket, denied] = await Promise.all([
+    const [readOnlyFolder, missingBucket, denied] = await Promise.all([
       begin('folder', `file://${www}`),
-      begin('bucket', url, env),
-      begin('denied', url, { ...env, AWS_SECRET_ACCESS_KEY: `not ${ceph.secretKey}` }),
+      begin('bucket', onMissing.url, onMissing.env),
+      begin('denied', onLocked.url, {
+        ...Object.fromEntries(elsewhere.map((name) => [name, undefined])),
+        AWS_SHARED_CREDENTIALS_FILE: credentials,
+      }),
     ]);
-    expect(refusals(denied)).toEqual([
-      expect.stringMatching(
-        new RegExp(`^error, once a minute: .*s3://${bucket}.*SignatureDoesNotMatch.*check AWS_ACCESS_KEY_ID`),
-      ),
-    ]);
-    expect(await denied.ready()).toEqual({
-      status: 503,
-      problems: [expect.stringContaining('AWS_SECRET_ACCESS_KEY')],
-    });
-    denied.segmenter.kill('SIGKILL');
-    await denied.segmenter.exited;
-    await endsInOrder(denied);
-
     await Promise.all([
       recovers(
-        onFolder,
+        readOnlyFolder,
         new RegExp(`file://${www}: EROFS.*, (open|mkdir) .*; name a folder on .* for writing`),
         () => disk.setReadOnly(false),
       ),
       recovers(
-        onBucket,
-        new RegExp(`s3://${bucket}/ at .*NoSuchBucket; create the bucket ${bucket}, or name another one$`),
-        () => makeBucket(ceph, bucket, { publicRead: true }),
+        missingBucket,
+        new RegExp(`s3://${missing}/ at .*NoSuchBucket; create the bucket ${missing}, or name another one$`),
+        () => makeBucket(ceph, missing, { publicRead: true }),
+      ),
+      recovers(
+        denied,
+        new RegExp(
+          `s3://${locked}/ at .*SignatureDoesNotMatch.*; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \\(or the profile`,
+        ),
+        async () => {
+          expect(await keysIn(ceph, locked)).toEqual([]);
+          await writeCredentials(ceph.secretKey);
+        },
       ),
     ]);
     expectWholeStream(await readFile(join(www, 'live/main.m3u8'), 'utf8'));
-    expectWholeStream(await (await fetch(`${publicBase}/live/main.m3u8`)).text());
+    for (const { publicBase } of [onMissing, onLocked])
+      expectWholeStream(await (await fetch(`${publicBase}/live/main.m3u8`)).text());
+    const said = denied.uploader.lines.map(({ text }) => text).join('\n');
+    expect(said).not.toContain(ceph.secretKey);
   }, 120_000);
 });
 
 test('a full spool: gaps for what it did not take, reading goes on, and so does the stream when there is room', async () => {
   const live = await Live.open({
-    renditions: [{ name: 'main', width: 256, height: 144, kilobits: 300 }],
+    renditions: [{ name: 'main', picture: { width: 256, height: 144, kilobits: 300 } }],
     target: 2,
     gop: 1,
   });

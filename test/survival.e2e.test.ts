@@ -1,37 +1,24 @@
 /** What the stream survives: real processes killed while a viewer that forgives nothing watches. */
-import { afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { makeBucket } from './helpers/bucket.js';
 import { useCeph } from './helpers/ceph.js';
-import { faultProxy } from './helpers/fault-proxy.js';
-import { Live, s3Store, type LiveOptions } from './helpers/live.js';
+import { cleanUps } from './helpers/clean-ups.js';
+import { faultProxy, type FaultProxy } from './helpers/fault-proxy.js';
+import { s3Store, type LiveOptions } from './helpers/live.js';
 import { until } from './helpers/processes.js';
-import {
-  ended,
-  expectNoViolations,
-  expectOnlyGaps,
-  watch,
-  type Report,
-  type Watcher,
-} from './watcher/index.js';
+import { expectNoStackTrace } from './helpers/speech.js';
+import { begin, type Stage } from './helpers/stage.js';
+import { ended, expectNoViolations, expectOnlyGaps, type Report, type Watcher } from './watcher/index.js';
 
 const TARGET_SECONDS = 4;
 /** Seconds that a published stream is watched before and after what happens to it. */
 const CALM_SECONDS = 3 * TARGET_SECONDS;
 const MOST_MS = 120_000;
 
-const cleanUps: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
-
-async function begin(options: LiveOptions = {}): Promise<{ live: Live; watcher: Watcher }> {
-  const live = await Live.open({ target: TARGET_SECONDS, ...options });
-  cleanUps.push(() => live.close());
-  await live.startAll();
-  await live.published();
-  const watcher = watch({ url: live.url, renditionsSharingClock: live.names });
-  await grown(watcher, CALM_SECONDS);
-  return { live, watcher };
+async function beginCalmly(options: LiveOptions = {}): Promise<Stage> {
+  const stage = await begin({ target: TARGET_SECONDS, ...options });
+  await grown(stage.watcher, CALM_SECONDS);
+  return stage;
 }
 
 /** Every rendition has listed that many more seconds of media (gaps not counted). */
@@ -55,7 +42,10 @@ async function grown(watcher: Watcher, seconds: number): Promise<void> {
 const pause = (seconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-function expectWhole(report: Report): void {
+/** Nothing that was sent is missing, whatever happened to the uploader. */
+async function goesOnWhole(watcher: Watcher, seconds = CALM_SECONDS): Promise<void> {
+  await grown(watcher, seconds);
+  const report = await watcher.stop();
   expectNoViolations(report);
   expectOnlyGaps(report, () => false);
   expect(report.discontinuities).toEqual([]);
@@ -64,7 +54,7 @@ function expectWhole(report: Report): void {
 test(
   'one segmenter killed and back 8 s later on the same clock: gaps for what it lost, nothing else',
   async () => {
-    const { live, watcher } = await begin();
+    const { live, watcher } = await beginCalmly();
     await live.killSegmenter('mid');
     const from = Date.now();
     await pause(8);
@@ -86,11 +76,10 @@ test(
 test(
   'the uploader killed and started again: nothing is missing',
   async () => {
-    const { live, watcher } = await begin();
+    const { live, watcher } = await beginCalmly();
     await live.killUploader();
     await live.startUploader();
-    await grown(watcher, CALM_SECONDS);
-    expectWhole(await watcher.stop());
+    await goesOnWhole(watcher);
   },
   MOST_MS,
 );
@@ -98,11 +87,10 @@ test(
 test(
   'the uploader started again with an empty journal folder: nothing is missing',
   async () => {
-    const { live, watcher } = await begin();
+    const { live, watcher } = await beginCalmly();
     await live.killUploader();
     await live.startUploader('another-journal');
-    await grown(watcher, CALM_SECONDS);
-    expectWhole(await watcher.stop());
+    await goesOnWhole(watcher);
   },
   MOST_MS,
 );
@@ -110,7 +98,7 @@ test(
 test(
   'a segmenter and the uploader killed together: gaps in that rendition alone',
   async () => {
-    const { live, watcher } = await begin();
+    const { live, watcher } = await beginCalmly();
     await Promise.all([live.killSegmenter('high'), live.killUploader()]);
     await live.startUploader();
     await live.startSegmenter('high');
@@ -127,7 +115,7 @@ test(
 test(
   'the encoder that feeds all killed and started again by a supervisor: one discontinuity in all renditions',
   async () => {
-    const { live, watcher } = await begin();
+    const { live, watcher } = await beginCalmly();
     watcher.pauseRule5();
     await live.killEncoder();
     await Promise.all([...live.segmenters.values()].map(({ exited }) => exited));
@@ -146,20 +134,30 @@ test(
   MOST_MS,
 );
 
+/** A bucket that viewers read at the gateway itself, and the uploader through a proxy that can fail it. */
+async function behindProxy(
+  bucket: string,
+): Promise<{ proxy: FaultProxy; store: NonNullable<LiveOptions['store']> }> {
+  const ceph = await useCeph();
+  cleanUps.push(() => ceph.stop());
+  await makeBucket(ceph, bucket, { publicRead: true });
+  const proxy = await faultProxy(ceph.endpoint);
+  cleanUps.push(() => proxy.close());
+  return { proxy, store: s3Store(ceph, bucket, proxy.endpoint) };
+}
+
+const isSegmentPut = (method: string, path: string): boolean => method === 'PUT' && path.includes('.ts');
+
 test(
   "the uploader killed between a segment's PUT and the playlist's: nothing is missing",
   async () => {
-    const ceph = await useCeph();
-    cleanUps.push(() => ceph.stop());
-    await makeBucket(ceph, 'survival', { publicRead: true });
-    const proxy = await faultProxy(ceph.endpoint);
-    cleanUps.push(() => proxy.close());
-    const { live, watcher } = await begin({ store: s3Store(ceph, 'survival', proxy.endpoint) });
+    const { proxy, store } = await behindProxy('survival');
+    const { live, watcher } = await beginCalmly({ store });
     let stored = false;
     let killed: Promise<void> | undefined;
     proxy.swallow = (method, path) => {
       if (method !== 'PUT') return false;
-      if (path.includes('.ts')) stored = true;
+      if (isSegmentPut(method, path)) stored = true;
       else if (stored && path.includes('.m3u8')) killed ??= live.killUploader();
       return killed !== undefined;
     };
@@ -170,8 +168,46 @@ test(
     await killed;
     proxy.swallow = () => false;
     await live.startUploader();
-    await grown(watcher, CALM_SECONDS);
-    expectWhole(await watcher.stop());
+    await goesOnWhole(watcher);
+  },
+  MOST_MS,
+);
+
+test(
+  'the uploader told to stop while segments are uploaded: it publishes them first, and the next one goes on',
+  async () => {
+    const { proxy, store } = await behindProxy('stopping');
+    const { live, watcher } = await begin({ target: TARGET_SECONDS, store });
+    const held = new Set<string>();
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    proxy.hold = async (method, path) => {
+      if (!isSegmentPut(method, path)) return;
+      held.add(new URL(path, store.publicBase).pathname);
+      await released;
+    };
+    await until(() => held.size === live.names.length, {
+      timeoutMs: 30_000,
+      what: 'an upload of every rendition',
+    });
+    const uploader = live.uploader!;
+    uploader.kill('SIGTERM');
+    await uploader.waitForLine(/"message":"stopping/);
+    const listed = async (): Promise<string[]> =>
+      Promise.all(live.names.map(async (name) => (await fetch(new URL(`${name}.m3u8`, live.url))).text()));
+    const file = (path: string): string => path.split('/').at(-1)!;
+    const before = (await listed()).join();
+    for (const path of held) expect(before).not.toContain(file(path));
+    expect(uploader.running).toBe(true);
+
+    release();
+    expect(await uploader.exited).toEqual({ code: 0, signal: null });
+    expectNoStackTrace(uploader);
+    const after = (await listed()).join();
+    expect([...held].filter((path) => !after.includes(file(path)))).toEqual([]);
+
+    await live.startUploader();
+    await goesOnWhole(watcher, 2 * TARGET_SECONDS);
   },
   MOST_MS,
 );

@@ -84,13 +84,16 @@ export async function setPolicy(
   await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify(policy) }));
 }
 
+/** The keys of a bucket's objects, 1000 at most. */
+export async function keysIn(server: S3Server, name: string): Promise<string[]> {
+  return withClient(server, (client) => list(client, name));
+}
+
 /** Deletes all objects of a bucket, and the bucket. */
 export async function removeBucket(server: S3Server, name: string): Promise<void> {
   await withClient(server, async (client) => {
-    for (;;) {
-      const { Contents: objects = [] } = await client.send(new ListObjectsV2Command({ Bucket: name }));
-      if (objects.length === 0) break;
-      for (const { Key } of objects) await client.send(new DeleteObjectCommand({ Bucket: name, Key }));
+    for (let keys = await list(client, name); keys.length > 0; keys = await list(client, name)) {
+      for (const Key of keys) await client.send(new DeleteObjectCommand({ Bucket: name, Key }));
     }
     await client.send(new DeleteBucketCommand({ Bucket: name }));
   });
@@ -108,10 +111,15 @@ export async function warmUp(server: S3Server): Promise<void> {
   await removeBucket(server, object.Bucket);
 }
 
-async function withClient(server: S3Server, use: (client: S3Client) => Promise<void>): Promise<void> {
+async function list(client: S3Client, name: string): Promise<string[]> {
+  const { Contents: objects = [] } = await client.send(new ListObjectsV2Command({ Bucket: name }));
+  return objects.flatMap(({ Key }) => Key ?? []);
+}
+
+async function withClient<T>(server: S3Server, use: (client: S3Client) => Promise<T>): Promise<T> {
   const client = s3Client(server);
   try {
-    await use(client);
+    return await use(client);
   } finally {
     client.destroy();
   }

@@ -4,15 +4,16 @@ import type { Readable } from 'node:stream';
 
 export interface Rendition {
   name: string;
-  width: number;
-  height: number;
-  kilobits: number;
+  /** Without it, sound alone. */
+  picture?: { width: number; height: number; kilobits: number };
+  /** AAC in ADTS, or MPEG-1 layer II; default AAC. */
+  sound?: 'aac' | 'mp2';
 }
 
 export const LADDER: readonly Rendition[] = [
-  { name: 'low', width: 256, height: 144, kilobits: 150 },
-  { name: 'mid', width: 384, height: 216, kilobits: 300 },
-  { name: 'high', width: 512, height: 288, kilobits: 600 },
+  { name: 'low', picture: { width: 256, height: 144, kilobits: 150 } },
+  { name: 'mid', picture: { width: 384, height: 216, kilobits: 300 } },
+  { name: 'high', picture: { width: 512, height: 288, kilobits: 600 } },
 ];
 
 const PICTURES_PER_SECOND = 25;
@@ -24,23 +25,38 @@ export interface EncoderOptions {
 }
 
 function encoderArguments({ renditions, gopSeconds }: EncoderOptions): string[] {
-  const gop = String(gopSeconds * PICTURES_PER_SECOND);
-  const parts = renditions.map((_, i) => `[in${i}]`).join('');
-  const scaled = renditions.map(({ width, height }, i) => `[in${i}]scale=${width}:${height}[out${i}]`);
-  const { width, height } = renditions.at(-1)!;
-  const outputs = renditions.flatMap(({ kilobits }, i) => [
-    ...['-map', `[out${i}]`, '-map', '1:a', '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'],
-    ...['-b:v', `${kilobits}k`, '-maxrate', `${kilobits}k`, '-bufsize', `${kilobits}k`],
-    ...['-g', gop, '-keyint_min', gop, '-sc_threshold', '0', '-bf', '2', '-muxdelay', '0.1'],
-    ...['-c:a', 'aac', '-b:a', '64k', '-ar', '48000', '-pes_payload_size', '0', '-flush_packets', '1'],
-    ...['-f', 'mpegts', `pipe:${3 + i}`],
-  ]);
+  const pictures = renditions.flatMap(({ picture }) => picture ?? []);
   return [
-    ...['-v', 'error', '-nostdin', '-re', '-f', 'lavfi', '-i'],
-    `testsrc2=s=${width}x${height}:r=${PICTURES_PER_SECOND}`,
-    ...['-re', '-f', 'lavfi', '-i', 'sine=f=440:r=48000', '-filter_complex'],
-    [`[0:v]split=${renditions.length}${parts}`, ...scaled].join(';'),
-    ...outputs,
+    ...['-v', 'error', '-nostdin', '-re', '-f', 'lavfi', '-i', 'sine=f=440:r=48000'],
+    ...testPicture(pictures),
+    ...renditions.flatMap(({ picture, sound = 'aac' }, i) => [
+      ...(picture ? pictureArguments(picture, pictures.indexOf(picture), gopSeconds) : []),
+      ...['-map', '0:a', '-c:a', sound, '-b:a', '64k', '-ar', '48000', '-pes_payload_size', '0'],
+      // Else each output is moved by what its own encoders start before zero: one clock for all.
+      ...['-avoid_negative_ts', 'disabled', '-muxdelay', '0.1', '-flush_packets', '1'],
+      ...['-f', 'mpegts', `pipe:${3 + i}`],
+    ]),
+  ];
+}
+
+type Picture = NonNullable<Rendition['picture']>;
+
+function testPicture(pictures: readonly Picture[]): string[] {
+  const largest = pictures.at(-1);
+  if (largest === undefined) return [];
+  const source = `testsrc2=s=${largest.width}x${largest.height}:r=${PICTURES_PER_SECOND}`;
+  const parts = pictures.map((_, i) => `[in${i}]`).join('');
+  const scaled = pictures.map(({ width, height }, i) => `[in${i}]scale=${width}:${height}[out${i}]`);
+  const filter = [`[1:v]split=${pictures.length}${parts}`, ...scaled].join(';');
+  return ['-re', '-f', 'lavfi', '-i', source, '-filter_complex', filter];
+}
+
+function pictureArguments({ kilobits }: Picture, i: number, gopSeconds: number): string[] {
+  const gop = String(gopSeconds * PICTURES_PER_SECOND);
+  return [
+    ...['-map', `[out${i}]`, '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'],
+    ...['-b:v', `${kilobits}k`, '-maxrate', `${kilobits}k`, '-bufsize', `${kilobits}k`],
+    ...['-g', gop, '-keyint_min', gop, '-sc_threshold', '0', '-bf', '2'],
   ];
 }
 

@@ -6,6 +6,8 @@ export interface FaultProxy {
   readonly endpoint: string;
   /** Called for each request; what it returns true for is never forwarded and never answered. */
   swallow: (method: string, path: string) => boolean;
+  /** Called for each other request, which is forwarded when this resolves. */
+  hold: (method: string, path: string) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -13,8 +15,12 @@ export interface FaultProxy {
 export async function faultProxy(target: string): Promise<FaultProxy> {
   const { hostname, port } = new URL(target);
   const forward = (incoming: IncomingMessage, answer: ServerResponse): void => {
-    const { method = 'GET', url = '/', headers } = incoming;
+    const { method = 'GET', url = '/' } = incoming;
     if (proxy.swallow(method, url)) return;
+    void proxy.hold(method, url).then(() => send(incoming, answer));
+  };
+  const send = (incoming: IncomingMessage, answer: ServerResponse): void => {
+    const { method, url, headers } = incoming;
     const outgoing = request({ hostname, port, method, path: url, headers }, (response) => {
       answer.writeHead(response.statusCode ?? 502, response.headers);
       response.pipe(answer);
@@ -28,6 +34,7 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
   const proxy: FaultProxy = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     swallow: () => false,
+    hold: () => Promise.resolve(),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ffmpegHlsArguments } from '../helpers/ffmpeg-hls.js';
 import { start, until } from '../helpers/processes.js';
 import {
   acceptedByParsers,
@@ -29,44 +30,14 @@ beforeAll(async () => {
     folder,
     intercept: (path) => Number(/-(\d+)\.ts$/.exec(path)?.[1] ?? -1) >= stuckFrom,
   });
-  const video = [
-    '-c:v',
-    'libx264',
-    '-preset',
-    'ultrafast',
-    '-tune',
-    'zerolatency',
-    '-g',
-    '50',
-    '-sc_threshold',
-    '0',
-  ];
-  await start(
-    'ffmpeg',
-    [
-      ...['-v', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25'],
-      ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'],
-      ...['-map', '0:v', '-map', '1:a', '-map', '0:v', '-map', '1:a', ...video],
-      ...[
-        '-s:v:0',
-        '160x90',
-        '-b:v:0',
-        '100k',
-        '-s:v:1',
-        '320x180',
-        '-b:v:1',
-        '300k',
-        '-c:a',
-        'aac',
-        '-b:a',
-        '64k',
-      ],
-      ...['-f', 'hls', '-hls_time', '2', '-hls_list_size', '8', '-hls_flags', 'temp_file+program_date_time'],
-      ...['-master_pl_name', 'index.m3u8', '-hls_segment_filename', 'level%v-%d.ts'],
-      ...['-var_stream_map', 'v:0,a:0 v:1,a:1', 'level%v.m3u8'],
-    ],
-    { cwd: folder },
-  );
+  const args = ffmpegHlsArguments({
+    rate: '25',
+    sampleRate: 48_000,
+    realTime: true,
+    video: '-preset ultrafast -tune zerolatency -g 50',
+    output: '-hls_list_size 8 -hls_flags temp_file+program_date_time',
+  });
+  await start('ffmpeg', args, { cwd: folder });
   const segments = async (): Promise<number> =>
     (await readdir(folder)).filter((name) => /1-\d+\.ts$/.test(name)).length;
   await until(async () => (await segments()) >= 4 && (await stat(join(folder, 'index.m3u8'))).size > 0, {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ffmpegHlsArguments } from '../helpers/ffmpeg-hls.js';
 import { start } from '../helpers/processes.js';
 import { base, recordedTransfer, VirtualClock, type State } from './fixtures/recording.js';
 import { ended, expectNoViolations, watch } from './index.js';
@@ -14,33 +15,14 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'real-media-'));
-  const video = ['-c:v', 'libx264', '-preset', 'veryfast', '-bf', '2', '-g', '60', '-sc_threshold', '0'];
-  const ffmpeg = await start(
-    'ffmpeg',
-    [
-      ...['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=30000/1001'],
-      ...['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=44100', '-t', '24'],
-      ...['-map', '0:v', '-map', '1:a', '-map', '0:v', '-map', '1:a', ...video],
-      ...[
-        '-s:v:0',
-        '160x90',
-        '-b:v:0',
-        '100k',
-        '-s:v:1',
-        '320x180',
-        '-b:v:1',
-        '300k',
-        '-c:a',
-        'aac',
-        '-b:a',
-        '64k',
-      ],
-      ...['-pes_payload_size', '0', '-f', 'hls', '-hls_time', '2', '-hls_list_size', '0'],
-      ...['-master_pl_name', 'index.m3u8', '-hls_segment_filename', 'level%v-%d.ts'],
-      ...['-var_stream_map', 'v:0,a:0 v:1,a:1', 'level%v.m3u8'],
-    ],
-    { cwd: folder },
-  );
+  const args = ffmpegHlsArguments({
+    rate: '30000/1001',
+    sampleRate: 44_100,
+    seconds: 24,
+    video: '-preset veryfast -bf 2 -g 60',
+    output: '-pes_payload_size 0 -hls_list_size 0',
+  });
+  const ffmpeg = await start('ffmpeg', args, { cwd: folder });
   expect((await ffmpeg.exited).code).toBe(0);
 }, 30_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));

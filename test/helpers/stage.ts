@@ -1,0 +1,58 @@
+/** A live channel under the eyes of a viewer that forgives nothing: how end-to-end tests begin, and how they end. */
+import { expect } from '@jest/globals';
+import { complaintsOfParsers } from '../player/index.js';
+import { ended, expectNoViolations, watch, type Report, type Watcher } from '../watcher/index.js';
+import { cleanUps } from './clean-ups.js';
+import { Live, type LiveOptions } from './live.js';
+import { expectNoStackTrace } from './speech.js';
+
+export interface Stage {
+  live: Live;
+  watcher: Watcher;
+}
+
+/**
+ * Starts everything and resolves when it is published and watched.
+ * @param prepare before anything runs
+ */
+export async function begin(
+  options: LiveOptions = {},
+  prepare?: (live: Live) => Promise<void>,
+): Promise<Stage> {
+  const live = await Live.open(options);
+  cleanUps.push(() => live.close());
+  await prepare?.(live);
+  await live.startAll();
+  await live.published();
+  // Sound alone is cut at its own frames (HLS-RULES 20).
+  const aligned = live.renditions.filter(({ picture }) => picture);
+  const watcher = watch({ url: live.url, renditionsSharingClock: aligned.map(({ name }) => name) });
+  return { live, watcher };
+}
+
+/** Every rendition lists that many more entries. */
+export async function listedMore({ live, watcher }: Stage, count: number): Promise<void> {
+  const before = new Map(watcher.report().renditions.map(({ name, segments }) => [name, segments.length]));
+  await watcher.until(
+    ({ renditions }) =>
+      renditions.length === live.names.length &&
+      renditions.every(({ name, segments }) => segments.length >= (before.get(name) ?? 0) + count),
+    { what: `${count} more entries in every rendition`, timeoutMs: 30_000 },
+  );
+}
+
+/** The end of the input ends the stream (`endOnEof`), and no playlist ever broke a rule. */
+export async function end({ live, watcher }: Stage): Promise<Report> {
+  const exits = await live.endInput();
+  expect(exits).toEqual(live.names.map(() => ({ code: 0, signal: null })));
+  await watcher.until(
+    ({ renditions }) => renditions.length === live.names.length && renditions.every(ended),
+    { what: 'ENDLIST in all playlists', timeoutMs: 30_000 },
+  );
+  const report = await watcher.stop();
+  expectNoViolations(report);
+  const playlists = [...report.multivariant, ...report.renditions.flatMap(({ versions }) => versions)];
+  for (const { text } of playlists) expect(complaintsOfParsers(text)).toEqual([]);
+  expectNoStackTrace(live.uploader!, ...live.segmenters.values());
+  return report;
+}
