@@ -1,16 +1,18 @@
 import { ptsDuration, type Announcement, type Gap, type Segment, type Tracks } from '@hls-uplink/protocol';
 import { beginLife } from './life.js';
 import { answer, isSettled, renditionOf, settleSkipped } from './source.js';
-import type { Item, RenditionState, SourceState, Turn } from './state.js';
+import type { Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { nominalStart, placeOf, TICKS_PER_SECOND } from './ticks.js';
 import {
   claimSlot,
   hasVideo,
+  inSlot,
   isBehind,
   isForgotten,
   isMisaligned,
+  isOverlapped,
   locate,
-  overlappedSlots,
+  positionOf,
   type Position,
 } from './timeline.js';
 
@@ -42,12 +44,14 @@ export function takeAnnouncement(
   const source = state.sources[session];
   const rendition = renditionOf(state, session);
   if (!source || !rendition) return;
-  if (isAnswered(source, rendition, index)) {
+  const seen = index <= (source.last?.index ?? source.settled);
+  if (seen && isAnswered(source, rendition, index)) {
     if (event === 'accepted')
       turn.effects.push({ type: 'answer', id: { session, index }, answer: { type: 'published' } });
     return;
   }
-  if (isPending(turn, source, rendition, index)) return;
+  if (seen && isPending(source, rendition, index)) return;
+  if (state.held.some(({ announcement: one }) => one.index === index && one.session === session)) return;
   if (source.over) {
     settleSkipped(source, index);
     source.last = { index };
@@ -106,13 +110,12 @@ function isAnswered(source: SourceState, rendition: RenditionState, index: numbe
   );
 }
 
-function isPending({ state }: Turn, source: SourceState, rendition: RenditionState, index: number): boolean {
+function isPending(source: SourceState, rendition: RenditionState, index: number): boolean {
   const { session } = source.facts;
   return (
     source.farewells.some((farewell) => farewell.index === index) ||
     rendition.queue.some(({ id }) => id.index === index && id.session === session) ||
-    rendition.entries.some(({ id }) => id?.index === index && id.session === session) ||
-    state.held.some(({ announcement: one }) => one.index === index && one.session === session)
+    rendition.entries.some(({ id }) => id?.index === index && id.session === session)
   );
 }
 
@@ -134,7 +137,7 @@ function enqueue(
   if (announcement.discontinuity === 'tables' || announcement.discontinuity === 'timestamps') {
     source.changed = id.index;
   }
-  const position = locate(state, source, announcement, rendition.frame);
+  const position = locate(state, source, rendition, announcement);
   if (!position) {
     source.last = { index: id.index };
     return late(turn, event, id, rendition);
@@ -151,7 +154,7 @@ function enqueue(
     leaveAlignment(turn, rendition);
   }
   if (slot?.number !== undefined && slot.number <= rendition.tail) return late(turn, event, id, rendition);
-  if (slot && rendition.queue.some((item) => item.slot === slot.id)) {
+  if (slot && inSlot(rendition.queue, slot)) {
     if (event === 'accepted') answer(turn, id, { type: 'dropped', code: 'duplicate' });
     return;
   }
@@ -169,32 +172,36 @@ function enqueue(
     state: lost ? 'lost' : 'undecided',
     answered: event === 'refused',
   };
-  const before = rendition.queue.findIndex(
-    (other) => other.epoch > item.epoch || (other.epoch === item.epoch && other.start > item.start),
+  const before = rendition.queue.findLastIndex(
+    (other) => other.epoch < item.epoch || (other.epoch === item.epoch && other.start <= item.start),
   );
-  rendition.queue.splice(before === -1 ? rendition.queue.length : before, 0, item);
-  dropOverlapped(turn);
+  rendition.queue.splice(before + 1, 0, item);
+  if (slot) dropOverlapped(turn, slot);
   if (!lost) {
     checkLength(turn, rendition, item);
     if (
       item.state === 'undecided' &&
-      rendition.queue.includes(item) &&
+      (!slot || inSlot(rendition.queue, slot)) &&
       ((fromStart && toCut) || rendition.alone)
     )
       upload(turn, rendition, item);
   }
 }
 
-function dropOverlapped(turn: Turn): void {
+/** What a slot covers now, or whether it is covered itself. */
+function dropOverlapped(turn: Turn, claimed: Slot): void {
   const { state } = turn;
-  for (const slot of overlappedSlots(state)) {
-    for (const rendition of Object.values(state.renditions)) {
-      for (const item of rendition.queue.filter((one) => one.slot === slot.id)) {
-        rendition.queue.splice(rendition.queue.indexOf(item), 1);
+  const position = positionOf(state, claimed);
+  for (const at of [position + 1, position]) {
+    while (isOverlapped(state, at)) {
+      const [slot] = state.slots.splice(at, 1);
+      for (const { queue } of Object.values(state.renditions)) {
+        const item = inSlot(queue, slot!);
+        if (!item) continue;
+        queue.splice(queue.indexOf(item), 1);
         if (!item.answered) answer(turn, item.id, { type: 'dropped', code: 'partial' });
       }
     }
-    state.slots.splice(state.slots.indexOf(slot), 1);
   }
 }
 

@@ -1,16 +1,24 @@
 import { renderMultivariantPlaylist, type Variant } from '@hls-uplink/hls';
+import { lostAt } from './publish.js';
+import { hasLeft } from './source.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 
 /** The stated average follows the measured one only when it is this far off; each change is a new version. */
 const AVERAGE_TOLERANCE = 0.05;
 
-/** Media playlists go first, then the multivariant; it is put again only when what it says has changed. */
-export function putMultivariant({ state, effects }: Turn): void {
+/**
+ * Media playlists go first, then the multivariant; it is put again only when what it says has changed. It waits for the
+ * first version of each rendition that delivers, up to its deadline.
+ */
+export function putMultivariant({ state, effects, at }: Turn): void {
   if (state.phase !== 'live' && state.phase !== 'ended') return;
-  const renditions = Object.values(state.renditions).filter((one) => one.tail >= state.firstNumber);
+  const all = Object.values(state.renditions);
+  const renditions = all.filter((one) => one.tail >= state.firstNumber);
   if (renditions.length === 0 || state.multivariant.inFlight) return;
   if (renditions.some((one) => one.storedTail < state.firstNumber)) return;
+  const late = all.filter((one) => one.tail < state.firstNumber && !hasLeft(state, one.name));
+  if (late.some((one) => !one.failing && at < lostAt(state, one))) return;
   for (const rendition of renditions) stateBandwidth(rendition);
   const text = renderMultivariantPlaylist({
     independentSegments: renditions.every((one) => one.independent),

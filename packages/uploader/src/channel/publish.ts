@@ -10,7 +10,10 @@ import {
   epochOf,
   fixNumbers,
   hasVideo,
-  slotById,
+  inSlot,
+  positionOf,
+  slotAbove,
+  slotOf,
 } from './timeline.js';
 
 /** When a slot that a sibling has published and this rendition has not is lost, milliseconds (DESIGN.md, "Lost"). */
@@ -34,9 +37,9 @@ export function advance(turn: Turn, rendition: RenditionState): boolean {
 export function waitsUntil(state: ChannelState, rendition: RenditionState): number | undefined {
   const slot = nextSlot(state, rendition);
   if (!slot || rendition.alone) return undefined;
-  const item = rendition.queue.find((one) => one.slot === slot.id);
+  const item = inSlot(rendition.queue, slot);
   const open = item
-    ? item.state === 'undecided'
+    ? item.state === 'undecided' || item.state === 'lost'
     : rendition.queue.length > 0 || isPublished(state, rendition, slot);
   return open ? lostAt(state, rendition) : undefined;
 }
@@ -52,8 +55,8 @@ function isPublished(state: ChannelState, rendition: RenditionState, { number }:
 /** The slot that the rendition's next entry is for. */
 export function nextSlot(state: ChannelState, rendition: RenditionState): Slot | undefined {
   if (rendition.alone) return undefined;
-  if (rendition.tail < state.firstNumber) return slotById(state, rendition.queue[0]?.slot);
-  return state.slots.find((slot) => slot.number === undefined || slot.number > rendition.tail);
+  if (rendition.tail < state.firstNumber) return rendition.queue[0] && slotOf(state, rendition.queue[0]);
+  return slotAbove(state, rendition.tail);
 }
 
 /** One step; false when nothing can be listed now. */
@@ -64,7 +67,7 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
   if (rendition.entries.length > 0 && slot.number !== undefined && slot.number > rendition.tail + 1) {
     skip(rendition);
   }
-  const item = rendition.queue.find((one) => one.slot === slot.id);
+  const item = inSlot(rendition.queue, slot);
   if (!item) return listMissing(turn, rendition, slot);
   if (item.state === 'undecided') decidePartial(turn, rendition, slot, item);
   switch (item.state) {
@@ -102,11 +105,13 @@ function holding(
   rendition: RenditionState,
   slot: Slot,
 ): { start: number; end: number; whole: boolean } | undefined {
-  const item = rendition.queue.find((one) => one.slot === slot.id && one.state !== 'lost');
-  if (item) return { start: item.start, end: item.end, whole: item.fromStart && item.toCut };
+  const item = inSlot(rendition.queue, slot);
+  if (item && item.state !== 'lost')
+    return { start: item.start, end: item.end, whole: item.fromStart && item.toCut };
   if (slot.number !== undefined && slot.number < (rendition.entries[0]?.number ?? -1))
     return { start: slot.start, end: slot.end, whole: true };
-  const entry = rendition.entries.find((one) => one.slot === slot.id && !one.gap);
+  const listed = inSlot(rendition.entries, slot);
+  const entry = listed?.gap === false ? listed : undefined;
   return (
     entry && { start: entry.start, end: entry.end, whole: entry.end >= slot.end && entry.start <= slot.start }
   );
@@ -114,9 +119,16 @@ function holding(
 
 function isPast(state: ChannelState, rendition: RenditionState, slot: Slot): boolean {
   if (slot.number !== undefined && slot.number <= rendition.tail) return true;
-  const position = state.slots.indexOf(slot);
-  return rendition.queue.some(
-    (item) => item.slot !== undefined && state.slots.indexOf(slotById(state, item.slot)!) > position,
+  const last = rendition.queue.at(-1);
+  const lastSlot = last && slotOf(state, last);
+  return lastSlot !== undefined && positionOf(state, lastSlot) > positionOf(state, slot);
+}
+
+/** No sibling can bring more of the slot. */
+function isKnown(state: ChannelState, rendition: RenditionState, slot: Slot): boolean {
+  return siblings(state, rendition).every(
+    (other) =>
+      inSlot(other.queue, slot) !== undefined || isPast(state, other, slot) || hasLeft(state, other.name),
   );
 }
 
@@ -128,19 +140,22 @@ function decidePartial(turn: Turn, rendition: RenditionState, slot: Slot, item: 
     .map((other) => holding(other, slot))
     .filter((held) => held !== undefined)
     .filter((held) => held.end - held.start > item.end - item.start + rendition.frame);
-  const next = state.slots[state.slots.indexOf(slot) + 1];
+  const next = state.slots[positionOf(state, slot) + 1];
   const begins = breaksBefore(state, slot);
   const stops = next
     ? breaksBefore(state, next)
     : Object.keys(state.renditions).every((name) => hasLeft(state, name));
-  const known = others.every(
-    (other) => holding(other, slot) ?? (isPast(state, other, slot) || hasLeft(state, other.name)),
-  );
+  const known = isKnown(state, rendition, slot);
   const overdue = at >= lostAt(state, rendition);
   const fits = (item.fromStart || begins) && (item.toCut || stops);
-  if ((fits && known) || (longer.length === 0 && (known || overdue))) {
+  // A sibling lists more of it, if only as a gap.
+  const short =
+    slot.number !== undefined &&
+    ((item.start - slot.start > rendition.frame && !begins) ||
+      (slot.end - item.end > rendition.frame && !stops));
+  if ((fits && known) || (longer.length === 0 && !short && (known || overdue))) {
     upload(turn, rendition, item);
-  } else if (longer.some((held) => held.whole) || (longer.length > 0 && overdue)) {
+  } else if (short || longer.some((held) => held.whole) || (longer.length > 0 && overdue)) {
     item.state = 'lost';
     item.answered = true;
     answer(turn, item.id, { type: 'dropped', code: 'partial' });
@@ -148,7 +163,10 @@ function decidePartial(turn: Turn, rendition: RenditionState, slot: Slot, item: 
 }
 
 function listLost(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): boolean {
-  const { state } = turn;
+  const { state, at } = turn;
+  // How long the slot is, who has it may know better than who lost it.
+  const open = slot.number === undefined && !isKnown(state, rendition, slot);
+  if (open && at < lostAt(state, rendition)) return false;
   const first = rendition.tail < state.firstNumber;
   const tooLong = Math.round((slot.end - slot.start) / TICKS_PER_SECOND) > state.targetDuration!;
   if (!first && !tooLong) {
@@ -157,8 +175,8 @@ function listLost(turn: Turn, rendition: RenditionState, slot: Slot, item: Item)
   }
   removeItem(rendition, item);
   if (!item.answered) answer(turn, item.id, { type: 'dropped', code: first ? 'partial' : 'too-long' });
-  const shared = siblings(state, rendition).some((other) => other.queue.some((one) => one.slot === slot.id));
-  if (slot.number === undefined && !shared) state.slots.splice(state.slots.indexOf(slot), 1);
+  const shared = siblings(state, rendition).some((other) => inSlot(other.queue, slot));
+  if (slot.number === undefined && !shared) state.slots.splice(positionOf(state, slot), 1);
   else if (!first) listGap(turn, rendition, slot);
   return true;
 }
@@ -256,7 +274,7 @@ function listNextAlone(turn: Turn, rendition: RenditionState): boolean {
 function listGap(turn: Turn, rendition: RenditionState, slot: Slot): void {
   fixNumbers(turn.state, slot);
   if (rendition.entries.length === 0) joinSequence(rendition, slot);
-  const item = rendition.queue.find((one) => one.slot === slot.id);
+  const item = inSlot(rendition.queue, slot);
   const previous = rendition.entries.at(-1);
   const near = previous?.epoch === slot.epoch && Math.abs(slot.start - previous.end) <= CHANNEL_HOLE_90K;
   const seconds = near && !slot.discontinuity ? (slot.end - previous.end) / TICKS_PER_SECOND : 0;
