@@ -212,27 +212,17 @@ describe('refusals', () => {
     ['no-media', withTables([{ type: 0x15, pid: 0x100 }])],
     ['no-media', withTables([{ type: 0x1b, pid: 0x100 }])],
     ['no-key-picture', noKeys.bytes()],
-    ['unsupported-video', withTables([{ type: 0x24, pid: 0x100 }])],
+    ['unsupported-video', withTables([{ type: 0x33, pid: 0x100 }])],
     [
       'unsupported-video',
       withTables([
-        { type: 0x02, pid: 0x100 },
+        { type: 0x10, pid: 0x100 },
         { type: 0x0f, pid: 0x101 },
       ]),
     ],
     [
-      'unsupported-audio',
-      withTables([
-        { type: 0x1b, pid: 0x100 },
-        { type: 0x11, pid: 0x101 },
-      ]),
-    ],
-    [
-      'unsupported-audio',
-      withTables([
-        { type: 0x1b, pid: 0x100 },
-        { type: 0x06, pid: 0x101, descriptors: [0x6a, 1, 0] },
-      ]),
+      'unsupported-video',
+      withTables([{ type: 0x06, pid: 0x100, descriptors: [5, 4, ...Buffer.from('AV01')] }]),
     ],
   ])('%s', async (code, bytes) => {
     const spool = newSpool();
@@ -245,7 +235,7 @@ describe('refusals', () => {
 
   test('in mid-stream: what was cut before is kept', async () => {
     const bytes = generateStream({ pictures: 200 });
-    const result = await cut([bytes, withTables([{ type: 0x24, pid: 0x100 }])]);
+    const result = await cut([bytes, withTables([{ type: 0x33, pid: 0x100 }])]);
     expect(result.refused).toBe('unsupported-video');
     expect(result.segments.at(-1)).toMatchObject({ ended: 'break' });
   });

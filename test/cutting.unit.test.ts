@@ -98,6 +98,8 @@ describe('files', () => {
     ['no AUD, joined in mid-GOP', { aud: false, join: 17, language: 'deu' }],
     ['MPEG audio, large pictures', { audio: 'mp3', audioFramesPerPes: 4, sliceBytes: 1500 }],
     ['without sound', { audio: 'none' }],
+    ['pairs of fields, each in a PES', { fields: 'one PES' }],
+    ['pairs of fields, each field in a PES of its own, without AUD', { fields: 'two PES', aud: false }],
   ];
 
   test.each(shapes)('%s: tables first, no PES split, nothing lost', async (_, shape) => {
@@ -150,12 +152,14 @@ describe('files', () => {
       targetSeconds: 6,
       spool,
       clock: systemClock,
+      // Nothing but the sound is waited for.
+      inMemory: true,
       sink: { tracks() {}, segment: ({ endPts }) => closed.push([endPts, pushed]), lost() {} },
     });
     for (const packet of kept) {
       await cutting.push(packet);
       pushed = cutting.position ?? 0;
-      // Each picture is given the time to get to the disk, so that `pushed` tells when the file was closed.
+      // What has been closed is handed on before the next picture, so that `pushed` tells when that was.
       if (startsUnit(packet, 0) && pidOf(packet, 0) === VIDEO_PID) await settled(spool);
     }
     await cutting.finish();

@@ -1,13 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import {
-  AccessUnitHead,
-  MediaError,
-  readSps,
-  streamKind,
-  streamLanguage,
-  type Picture,
-  type PmtStream,
-} from '@hls-uplink/mpegts';
+import { H264Head, MediaError, readSps, type Picture } from '@hls-uplink/mpegts';
 import fc from 'fast-check';
 import {
   accessUnit,
@@ -95,11 +87,8 @@ describe('SPS', () => {
 });
 
 /** As the demuxer looks: again and again, with more bytes each time. */
-function look(
-  bytes: readonly number[],
-  step: number,
-): { picture: Picture; looked: number; head: AccessUnitHead } {
-  const head = new AccessUnitHead();
+function look(bytes: readonly number[], step: number): { picture: Picture; looked: number; head: H264Head } {
+  const head = new H264Head();
   const all = Uint8Array.from([99, ...bytes]);
   for (let to = 1 + Math.min(step, bytes.length); ; to = Math.min(to + step, all.length)) {
     const last = to === all.length;
@@ -193,56 +182,4 @@ describe('key pictures', () => {
     // first_mb 10, slice_type 0
     return [...whole, 0, 0, 1, 0x41, 0b0001_0111, 0xff, ...tail];
   }
-});
-
-describe('stream types', () => {
-  const stream = (streamType: number, ...descriptors: [number, number[]][]): PmtStream => ({
-    streamType,
-    pid: 0x100,
-    descriptors: descriptors.map(([tag, data]) => ({ tag, data: Uint8Array.from(data) })),
-  });
-  const registered = (id: string): [number, number[]] => [5, [...Buffer.from(id)]];
-
-  test.each<[PmtStream, string, string | undefined]>([
-    [stream(0x1b), 'video', 'h264'],
-    [stream(0x0f), 'audio', 'aac'],
-    [stream(0x03), 'audio', 'mpeg-audio'],
-    [stream(0x04), 'audio', 'mpeg-audio'],
-    [stream(0x02), 'video', undefined],
-    [stream(0x24), 'video', undefined],
-    [stream(0x11), 'audio', undefined],
-    [stream(0x81), 'audio', undefined],
-    [stream(0x87), 'audio', undefined],
-    [stream(0x82), 'audio', undefined],
-    [stream(0x86, registered('CUEI')), 'other', 'other'],
-    [stream(0x15), 'other', 'other'],
-    [stream(0x05), 'other', 'other'],
-    [stream(0x06), 'other', 'other'],
-    [stream(0x06, [0x59, [1, 2, 3]]), 'other', 'other'],
-    [stream(0x06, [0x6a, [0]]), 'audio', undefined],
-    [stream(0x06, [0x7a, [0]]), 'audio', undefined],
-    [stream(0x06, [0x7b, [0]]), 'audio', undefined],
-    [stream(0x06, registered('Opus')), 'audio', undefined],
-    [stream(0x06, registered('HEVC')), 'video', undefined],
-    [stream(0x06, registered('KLVA')), 'other', 'other'],
-  ])('%j', (entry, kind, codec) => {
-    expect(streamKind(entry)).toMatchObject({ kind });
-    expect(streamKind(entry).codec).toBe(codec);
-  });
-
-  test('SCTE-35 is named once for the whole program', () => {
-    const cuei = { tag: 5, data: Uint8Array.from(Buffer.from('CUEI')) };
-    const pmt = { programNumber: 1, version: 0, pcrPid: 0x100, descriptors: [cuei], streams: [] };
-    expect(streamKind(stream(0x86), pmt).kind).toBe('other');
-    expect(streamKind(stream(0x86)).kind).toBe('audio');
-  });
-
-  test.each([
-    [[0x64, 0x65, 0x75, 0], 'deu'],
-    [[0x44, 0x45, 0x55, 0], 'deu'],
-    [[0, 0, 0, 0], undefined],
-    [[0x64], undefined],
-  ])('language %j', (data, language) => {
-    expect(streamLanguage(stream(0x0f, [0x0a, data]))).toBe(language);
-  });
 });

@@ -82,12 +82,19 @@ need_packages() {
     fail "apt-get could not install ${missing[*]}. Check the network and /etc/apt/sources.list, then start again"
 }
 
+# The oldest Node.js that package.json allows.
+least_node() {
+  sed -n '/"engines"/,/}/s/.*"node": *">=\([0-9.]*\)".*/\1/p' package.json
+}
+
 need_node() {
-  local major
+  local least found
+  least=$(least_node)
   command -v node >/dev/null && command -v npm >/dev/null ||
-    fail 'Node.js 20 or later with npm is needed. Install it from https://nodejs.org/ or NodeSource, then start again'
-  major=$(node -p 'process.versions.node.split(".")[0]')
-  [ "$major" -ge 20 ] || fail "Node.js 20 or later is needed, this is $(node --version)"
+    fail "Node.js $least or later with npm is needed. Install it from https://nodejs.org/ or NodeSource, then start again"
+  found=$(node --version)
+  [ "$(printf '%s\n' "$least" "${found#v}" | sort -V | head -n 1)" = "$least" ] ||
+    fail "Node.js $least or later is needed, this is $found. Install it from https://nodejs.org/ or NodeSource, then start again"
 }
 
 # npm ci when node_modules is missing or older than the lock file.

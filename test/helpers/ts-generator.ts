@@ -193,7 +193,10 @@ export interface StreamOptions {
   firstPts?: number;
   /** Pictures of the endless stream left out at the beginning: the moment of joining. */
   join?: number;
-  key?: 'idr' | 'recovery';
+  /** What a key picture is; `P` and `I`: there is none. */
+  key?: 'idr' | 'recovery' | 'I' | 'P';
+  /** Each picture is a pair of fields, both in its PES or each in one of its own. */
+  fields?: 'one PES' | 'two PES';
   aud?: boolean;
   slices?: number;
   seiBytes?: number;
@@ -234,7 +237,8 @@ export function generateStream(options: StreamOptions = {}): Uint8Array {
     tablesEvery = 25,
     shift = () => 0,
     language,
-    sps = { timing: [1, 50] },
+    fields,
+    sps = { timing: [1, 50], fields: fields !== undefined },
     ...picture
   } = options;
   const units: { at: number; write: (out: PacketWriter) => void }[] = [];
@@ -250,6 +254,9 @@ export function generateStream(options: StreamOptions = {}): Uint8Array {
     const dts = offset + (n - (bPictures === 2 ? 1 : 0)) * frameTicks;
     const pts = offset + (n + reorder) * frameTicks;
     const payload = accessUnit({ ...picture, kind, sps });
+    // Of a pair that begins with an I field the second may be a P field.
+    const second = fields ? accessUnit({ ...picture, kind: kind === 'B' ? 'B' : 'P' }) : [];
+    if (fields === 'one PES') payload.push(...second);
     units.push({
       at: firstPts + n * frameTicks - (bPictures === 2 ? frameTicks : 0),
       write(out) {
@@ -258,6 +265,9 @@ export function generateStream(options: StreamOptions = {}): Uint8Array {
           pcr: dts - 9000,
           randomAccess: isKey,
         });
+        if (fields !== 'two PES') return;
+        const later = { pts: pts + frameTicks / 2, dts: dts + frameTicks / 2, bounded: false };
+        out.unit(VIDEO_PID, pes(0xe0, second, later));
       },
     });
   }

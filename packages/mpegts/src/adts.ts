@@ -1,10 +1,6 @@
 import type { AudioFraming } from './audio-frame.js';
+import { channelCounts, samplingFrequencies as sampleRates } from './audio-specific-config.js';
 import { TICKS_PER_SECOND } from './timestamp.js';
-
-/** sampling_frequency_index (ISO/IEC 14496-3 table 1.18). */
-const sampleRates = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
-/** channel_configuration (ISO/IEC 14496-3 table 1.19); 0: only a program config element in the data tells. */
-const channelCounts = [0, 1, 2, 3, 4, 5, 6, 8];
 
 const rateIndex = (bytes: Uint8Array, at: number): number => (bytes[at + 2]! >> 2) & 0x0f;
 

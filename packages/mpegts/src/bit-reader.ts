@@ -1,6 +1,6 @@
 import { MediaError } from './errors.js';
 
-/** Bits of an RBSP: emulation prevention bytes (00 00 03) are left out (ITU-T H.264 §7.4.1). */
+/** Bits of a header, most significant first. Of an RBSP, emulation prevention bytes (00 00 03) are left out (ITU-T H.264 §7.4.1). */
 export class BitReader {
   #at: number;
   #bit = 0;
@@ -10,21 +10,26 @@ export class BitReader {
     private readonly bytes: Uint8Array,
     from = 0,
     private readonly to = bytes.length,
+    private readonly escaped = true,
   ) {
     this.#at = from;
   }
 
+  /** Bits up to the end, emulation prevention included. */
+  get left(): number {
+    return (this.to - this.#at) * 8 - this.#bit;
+  }
+
   /** @throws MediaError `bad-parameter-set` beyond the end */
   bit(): number {
-    if (this.#bit === 0 && this.#zeros >= 2 && this.bytes[this.#at] === 3 && this.#at < this.to) {
+    if (this.#bit === 0 && this.#zeros >= 2 && this.#at < this.to && this.bytes[this.#at] === 3) {
       this.#at++;
       this.#zeros = 0;
     }
-    if (this.#at >= this.to)
-      throw new MediaError('bad-parameter-set', 'H.264: a header ends before its last field');
+    if (this.#at >= this.to) throw new MediaError('bad-parameter-set', 'a header ends before its last field');
     const value = (this.bytes[this.#at]! >> (7 - this.#bit)) & 1;
     if (++this.#bit === 8) {
-      this.#zeros = this.bytes[this.#at] === 0 ? this.#zeros + 1 : 0;
+      this.#zeros = this.escaped && this.bytes[this.#at] === 0 ? this.#zeros + 1 : 0;
       this.#bit = 0;
       this.#at++;
     }
@@ -50,7 +55,7 @@ export class BitReader {
   ue(): number {
     let zeros = 0;
     while (this.bit() === 0) {
-      if (++zeros > 32) throw new MediaError('bad-parameter-set', 'H.264: an Exp-Golomb code is too long');
+      if (++zeros > 32) throw new MediaError('bad-parameter-set', 'an Exp-Golomb code is too long');
     }
     return 2 ** zeros - 1 + this.bits(zeros);
   }

@@ -1,7 +1,8 @@
-import { AccessUnitHead, type Picture } from './h264.js';
-import { MediaError } from './errors.js';
+import type { Picture } from './access-unit.js';
 import { HeldPackets } from './held-packets.js';
 import {
+  endOfRun,
+  HEADER_BYTES,
   NULL_PID,
   PACKET_SIZE,
   PAT_PID,
@@ -11,10 +12,11 @@ import {
   packetStartsUnit,
 } from './packet.js';
 import { emptyPesHeader, NO_TIMESTAMP, readPesHeader } from './pes.js';
+import { PictureReader } from './picture-reader.js';
 import { ElementaryTrack, openProgram, type Program } from './program.js';
 import { ProgramTables } from './program-tables.js';
-import { readSps } from './sps.js';
 import { Timeline } from './timeline.js';
+import { emptyUnit, type Unit } from './unit.js';
 
 /** What the packets of a PID are for. From `FIRST_TRACK` on: a track of the program. */
 const UNUSED = 0;
@@ -28,25 +30,12 @@ const LARGEST_HEAD = 1 << 20;
 /** A picture of a jumped timestamp is waited for up to here; then the jump is believed. */
 const LARGEST_DOUBT = 8 << 20;
 
-/** The PES that starts with the next packet of its track. One object, overwritten for each. */
-export interface Unit {
-  /** 90 kHz ticks of 33 bits; `NO_TIMESTAMP` where there is none, or none that can be believed. */
-  pts: number;
-  dts: number;
-  /** A player can start here. Audio: always. */
-  key: boolean;
-  /** The timestamps of the reference track have jumped between the PES before and this one. */
-  jump: boolean;
-  /** The codec's parameters differ from those before. */
-  changed: boolean;
-}
-
 export interface DemuxerSink {
   /** The program chosen, and each change of its PMT. Its packets follow. */
   program(program: Program): void;
   unit(track: ElementaryTrack, unit: Unit): void;
-  /** A packet of the program, without its tables. The bytes are valid until `flush`. */
-  packet(bytes: Uint8Array, at: number, track: ElementaryTrack): void;
+  /** Packets of the program, without its tables, side by side in `bytes[from, to)`. The bytes are valid until `flush`. */
+  packets(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack): void;
   flush(): void;
 }
 
@@ -71,12 +60,11 @@ export class Demuxer {
   #pmtPids: number[] = [];
   readonly #timeline = new Timeline();
   readonly #header = emptyPesHeader();
-  readonly #head = new AccessUnitHead();
-  readonly #unit: Unit = { pts: NO_TIMESTAMP, dts: NO_TIMESTAMP, key: false, jump: false, changed: false };
+  readonly #pictures = new PictureReader();
+  readonly #unit = emptyUnit();
   #held = new HeldPackets();
   #spare = new HeldPackets();
   #holding: 'no' | 'head' | 'doubt' = 'no';
-  #spsBytes = new Uint8Array(0);
   #parametersSeen = new WeakMap<ElementaryTrack, number>();
 
   constructor(private readonly sink: DemuxerSink) {
@@ -93,6 +81,23 @@ export class Demuxer {
   /** Timestamps that were alone with their opinion, and ignored. */
   get wildTimestamps(): number {
     return this.#timeline.wild;
+  }
+
+  /** Packets side by side in `bytes[from, to)`. */
+  packets(bytes: Uint8Array, from: number, to: number): void {
+    for (let at = from; at < to;) {
+      const role = this.#roles[((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!]!;
+      if (role >= FIRST_TRACK && this.#holding === 'no') {
+        const track = this.#tracks[role - FIRST_TRACK]!;
+        const end = this.#run(bytes, at, to, track);
+        if (end > at) {
+          at = end;
+          continue;
+        }
+      }
+      this.packet(bytes, at);
+      at += PACKET_SIZE;
+    }
   }
 
   packet(bytes: Uint8Array, at: number): void {
@@ -142,7 +147,7 @@ export class Demuxer {
         this.#tracks.find(
           (t) =>
             t.pid === track.pid &&
-            t.codec === track.codec &&
+            t.coding === track.coding &&
             t.kind === track.kind &&
             t.language === track.language,
         ) ?? track,
@@ -153,7 +158,7 @@ export class Demuxer {
     this.program = program;
     if (reference !== this.#reference) {
       this.#timeline.reset();
-      this.#spsBytes = new Uint8Array(0);
+      this.#pictures.open(reference);
     }
     this.#reference = reference;
     this.#tracks = [...program.tracks];
@@ -171,6 +176,18 @@ export class Demuxer {
     this.#tracks.forEach(({ pid }, index) => (this.#roles[pid] = FIRST_TRACK + index));
     for (const pid of this.#pmtPids) this.#roles[pid] = TABLES;
     this.#roles[PAT_PID] = TABLES;
+  }
+
+  /** Hands on the packets at `at` of which no more needs to be looked at; returns where they end. */
+  #run(bytes: Uint8Array, at: number, to: number, track: ElementaryTrack): number {
+    if (track.counter) return at;
+    const end = endOfRun(bytes, at, to, track.continuity);
+    if (end === at) return at;
+    track.continuity = bytes[end - PACKET_SIZE + 3]! & 0x0f;
+    const payloadBytes = ((end - at) / PACKET_SIZE) * (PACKET_SIZE - HEADER_BYTES);
+    if (track.missingBytes > 0) track.missingBytes = Math.max(0, track.missingBytes - payloadBytes);
+    this.sink.packets(bytes, at, end, track);
+    return end;
   }
 
   /** A packet of a track, nothing being held. */
@@ -191,7 +208,7 @@ export class Demuxer {
       if (bytes[at + 1]! & 0x40 && track.kind !== 'video') this.#startOther(bytes, at, track);
       else if (fresh) this.#payload(bytes, packetPayload(bytes, at), at + PACKET_SIZE, track);
     }
-    this.sink.packet(bytes, at, track);
+    this.sink.packets(bytes, at, at + PACKET_SIZE, track);
   }
 
   /** Checks the continuity counter; false for a duplicate packet. */
@@ -223,6 +240,7 @@ export class Demuxer {
     unit.pts = this.#header.pts;
     unit.dts = this.#header.dts;
     unit.key = true;
+    unit.access = 'closed';
     unit.jump = false;
     unit.changed = counter !== undefined && this.#parametersChanged(track, counter.changes);
     this.#emit(track);
@@ -250,10 +268,10 @@ export class Demuxer {
     let picture: Picture = 'other';
     if (track.kind === 'audio') picture = 'key';
     else {
-      this.#head.reset();
+      this.#pictures.begin();
       // Without a PTS nothing can be cut there, whatever it is.
       if (payload >= 0 && this.#header.pts !== NO_TIMESTAMP)
-        picture = this.#head.look(bytes, payload, to, false);
+        picture = this.#pictures.look(bytes, payload, to, false);
       else if (payload === -1) picture = 'open';
     }
     if (picture === 'open' || (track.kind === 'audio' && payload === -1)) {
@@ -307,7 +325,7 @@ export class Demuxer {
     if (payload === -2) picture = 'other';
     else if (payload >= 0) {
       if (this.#reference!.kind === 'audio') picture = 'key';
-      else picture = this.#head.look(gathered, payload, gatheredBytes, last);
+      else picture = this.#pictures.look(gathered, payload, gatheredBytes, last);
     }
     if (picture === 'open') {
       if (!last) return;
@@ -318,41 +336,17 @@ export class Demuxer {
     else this.#release(this.#timeline.believed);
   }
 
-  /** Fills in the unit from `#header`, `#head` and the picture. */
+  /** Fills in the unit from `#header`, `#pictures` and the picture. */
   #describe(picture: Picture, bytes: Uint8Array, payload: number): void {
     const unit = this.#unit;
     unit.pts = this.#header.pts;
     unit.dts = this.#header.dts;
     unit.key = picture === 'key';
-    unit.changed = false;
-    this.#reference!.missingBytes = this.#header.payloadBytes;
-    if (this.#head.spsFrom >= 0 && this.#reference!.kind === 'video')
-      unit.changed = this.#parameterSet(bytes, payload + this.#head.spsFrom, payload + this.#head.spsTo);
-  }
-
-  /** Takes a new SPS; true when it replaces another that describes other pictures. */
-  #parameterSet(bytes: Uint8Array, from: number, to: number): boolean {
-    const before = this.#spsBytes;
-    let at = 0;
-    while (at < before.length && before[at] === bytes[from + at]) at++;
-    if (before.length > 0 && at === before.length && at === to - from) return false;
     const reference = this.#reference!;
-    try {
-      const sps = readSps(bytes.subarray(from, to));
-      const was = reference.sps;
-      reference.sps = sps;
-      this.#spsBytes = bytes.slice(from, to);
-      return (
-        was !== undefined &&
-        (was.codec !== sps.codec ||
-          was.width !== sps.width ||
-          was.height !== sps.height ||
-          was.frameRate !== sps.frameRate)
-      );
-    } catch (error) {
-      if (error instanceof MediaError) return false;
-      throw error;
-    }
+    reference.missingBytes = this.#header.payloadBytes;
+    const isVideo = reference.kind === 'video';
+    unit.access = isVideo ? this.#pictures.access : 'closed';
+    unit.changed = isVideo && this.#pictures.parametersChanged(bytes, payload);
   }
 
   /** Hands on what is held, in order. */
@@ -386,6 +380,6 @@ export class Demuxer {
       unit.changed = this.#parametersChanged(track, counter.changes);
     }
     this.#emit(track);
-    this.sink.packet(bytes, at, track);
+    this.sink.packets(bytes, at, at + PACKET_SIZE, track);
   }
 }

@@ -11,7 +11,6 @@ export type MediaErrorCode =
   /** Video, but no picture that a player could start at. */
   | 'no-key-picture'
   | 'unsupported-video'
-  | 'unsupported-audio'
   /** A table or header that contradicts its own lengths. */
   | 'bad-section'
   | 'bad-parameter-set';

@@ -14,13 +14,16 @@ export class FrameCounter {
   changes = 0;
   /** Bytes up to the next header. */
   #skip = 0;
-  readonly #header = new Uint8Array(8);
+  /** The beginning of a frame that packets divide. */
+  readonly #header: Uint8Array;
   #headerBytes = 0;
   #signature = -1;
   /** A header whose successor has not been seen may be chance. */
   #candidate = -1;
 
-  constructor(private readonly framing: AudioFraming) {}
+  constructor(private readonly framing: AudioFraming) {
+    this.#header = new Uint8Array(Math.max(framing.headerBytes, framing.lookBytes ?? 0));
+  }
 
   /** A new PES begins. */
   restart(): void {
@@ -32,6 +35,7 @@ export class FrameCounter {
     this.#skip = 0;
     this.#headerBytes = 0;
     this.#candidate = -1;
+    this.framing.lost?.();
   }
 
   /** Takes the payload `[from, to)`. */
@@ -44,40 +48,57 @@ export class FrameCounter {
       at += skipped;
       if (at >= to) return;
       if (this.#headerBytes === 0 && at + headerBytes <= to) {
-        if (!this.#frame(bytes, at)) at++;
+        const length = this.#length(bytes, at);
+        if (length === 0) {
+          at++;
+          continue;
+        }
+        const look = Math.min(length, this.framing.lookBytes ?? headerBytes);
+        if (at + look <= to) {
+          this.#frame(bytes, at, at + look);
+          this.#skip = length;
+          continue;
+        }
+      }
+      const header = this.#header;
+      header[this.#headerBytes++] = bytes[at++]!;
+      if (this.#headerBytes < headerBytes) continue;
+      const length = this.#length(header, 0);
+      if (length === 0) {
+        // All but its first byte is looked at again.
+        header.copyWithin(0, 1, headerBytes);
+        this.#headerBytes = headerBytes - 1;
         continue;
       }
-      this.#header[this.#headerBytes++] = bytes[at++]!;
-      if (this.#headerBytes < headerBytes) continue;
+      const look = Math.min(length, this.framing.lookBytes ?? headerBytes);
+      if (this.#headerBytes < look) continue;
+      this.#frame(header, 0, look);
+      this.#skip = length - look;
       this.#headerBytes = 0;
-      if (this.#frame(this.#header, 0)) {
-        this.#skip -= headerBytes;
-      } else {
-        // All but its first byte is looked at again.
-        this.#header.copyWithin(0, 1, headerBytes);
-        this.#headerBytes = headerBytes - 1;
-      }
     }
   }
 
-  /** Counts the frame at `at`, whose bytes, header included, are then to be skipped; false where none begins. */
-  #frame(bytes: Uint8Array, at: number): boolean {
+  /** Bytes of the frame at `at`; 0: none begins there. */
+  #length(bytes: Uint8Array, at: number): number {
+    const length = this.framing.frameBytes(bytes, at);
+    if (length >= this.framing.headerBytes) return length;
+    this.#candidate = -1;
+    this.framing.lost?.();
+    return 0;
+  }
+
+  /** Counts the frame of which `[at, to)` is there. */
+  #frame(bytes: Uint8Array, at: number, to: number): void {
     const { framing } = this;
-    const length = framing.frameBytes(bytes, at);
-    if (length < framing.headerBytes) {
-      this.#candidate = -1;
-      return false;
-    }
-    this.#skip = length;
-    this.ticks += framing.frameTicks(bytes, at);
-    const signature = framing.signature(bytes, at);
+    this.ticks += framing.frameTicks(bytes, at, to);
+    const signature = framing.signature(bytes, at, to);
+    if (signature < 0) return;
     // Believed when two in a row agree, so that a damaged header changes nothing.
     if (signature !== this.#signature && signature === this.#candidate) {
       this.#signature = signature;
-      this.parameters = framing.parameters(bytes, at);
+      this.parameters = framing.parameters(bytes, at, to);
       this.changes++;
     }
     this.#candidate = signature;
-    return true;
   }
 }

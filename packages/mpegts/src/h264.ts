@@ -1,51 +1,64 @@
+import type { Picture, PictureHead, RandomAccess } from './access-unit.js';
 import { BitReader } from './bit-reader.js';
 import { MediaError } from './errors.js';
+import { findSeiMessage, RECOVERY_POINT } from './sei.js';
+import { findStartCode } from './start-code.js';
 
 /** nal_unit_type (ITU-T H.264 table 7-1). */
 const NON_IDR_SLICE = 1;
+const PARTITION_A = 2;
 const IDR_SLICE = 5;
 const SEI = 6;
 const SPS = 7;
+const PPS = 8;
 const AUD = 9;
-const RECOVERY_POINT = 6;
 /** Enough for first_mb_in_slice and slice_type, emulation prevention included. */
 const SLICE_HEADER_BYTES = 12;
 
-/** What a PES starts with. */
-export type Picture = 'key' | 'other' | 'open';
-
 /**
- * Looks at the first access unit that begins in a PES, as far as it takes to know whether a player can start there: an IDR picture,
- * or one of I slices only with a recovery point SEI (ITU-T H.264 §7.4.1.2.4, §D.2.8). What random_access_indicator says
- * plays no part: encoders set it wrongly and leave it out.
+ * H.264. A player can start at
  *
- * `look` may be called again with more bytes; positions are relative to the start, so the bytes may have moved.
+ * - an IDR picture;
+ * - one of I slices only with a recovery point SEI (§7.4.1.2.4, §D.2.8): open GOP;
+ * - one of I slices only with its SPS before it: encoders that leave out the SEI still repeat the parameter sets where
+ *   they mean one to start, and hls.js takes it for a key picture too. An I picture alone is a change of scene;
+ * - any picture whose recovery point SEI has recovery_frame_cnt > 0: intra refresh, where no picture is whole by itself.
+ *   The refresh begins there, the encoder repeats its parameter sets there, and who starts there has a whole picture
+ *   after that many frames; from any other picture on it would take up to twice as many. Such a start is `gradual`: a
+ *   segment may begin there but is not independent.
+ *
+ * Each field of a pair is an access unit of its own; the first one decides.
  */
-export class AccessUnitHead {
-  /** Of the last SPS seen whole, relative to the start; −1: none. */
+export class H264Head implements PictureHead {
   spsFrom = -1;
   spsTo = -1;
+  access: RandomAccess = 'closed';
+  complete = false;
+  refreshPictures = 0;
   #next = 0;
   /** NAL unit whose end has not been seen yet; −1: none. */
   #nal = -1;
   #recovery = false;
   #intraOnly = false;
+  #begun = false;
+  #pps = false;
   #sliced = false;
 
   reset(): void {
     this.spsFrom = -1;
     this.spsTo = -1;
+    this.access = 'closed';
+    this.complete = false;
+    this.refreshPictures = 0;
     this.#next = 0;
     this.#nal = -1;
     this.#recovery = false;
     this.#intraOnly = false;
+    this.#begun = false;
+    this.#pps = false;
     this.#sliced = false;
   }
 
-  /**
-   * @param bytes the payload of the PES stands at `[from, to)`
-   * @param last no more bytes will come: decide
-   */
   look(bytes: Uint8Array, from: number, to: number, last: boolean): Picture {
     for (;;) {
       const code = findStartCode(bytes, from + this.#next, to);
@@ -73,90 +86,72 @@ export class AccessUnitHead {
     const at = from + this.#nal;
     if (at >= end) return 'open';
     const type = bytes[at]! & 0x1f;
-    if (type === NON_IDR_SLICE || type === IDR_SLICE) {
-      if (!whole && end - at < SLICE_HEADER_BYTES) return 'open';
+    if (type === NON_IDR_SLICE || type === PARTITION_A || type === IDR_SLICE) {
+      if (!whole && end - at <= SLICE_HEADER_BYTES) return 'open';
       const picture = this.#slice(bytes, at, end, type);
       this.#nal = -1;
       return picture;
     }
-    // A NAL unit that starts the next access unit (§7.4.1.2.3).
-    if (this.#sliced && ((type >= SEI && type <= AUD) || (type >= 14 && type <= 18))) return this.#decide();
+    // A NAL unit that starts the next access unit (§7.4.1.2.3); 14 is a prefix of each slice, not only of the first.
+    const starts = (type >= SEI && type <= AUD) || (type >= 15 && type <= 18);
+    if (starts && this.#sliced) return this.#decide();
+    if (starts) this.#begun = true;
     if (type === AUD && at + 1 < end) this.#intraOnly ||= bytes[at + 1]! >> 5 === 0;
     if (!whole) return 'open';
     if (type === SPS) {
       this.spsFrom = this.#nal;
       this.spsTo = end - from;
-    } else if (type === SEI) {
-      this.#recovery ||= hasRecoveryPoint(bytes, at + 1, end);
-    }
+    } else if (type === PPS) this.#pps = true;
+    else if (type === SEI) this.#sei(bytes, at + 1, end);
     this.#nal = -1;
     return 'open';
   }
 
+  #sei(bytes: Uint8Array, from: number, end: number): void {
+    const payload = findSeiMessage(bytes, from, end, RECOVERY_POINT);
+    const frames = payload < 0 ? -1 : readOr(() => new BitReader(bytes, payload, end).ue(), -1);
+    if (frames < 0) return;
+    this.#recovery = true;
+    this.refreshPictures = frames;
+  }
+
   #slice(bytes: Uint8Array, at: number, end: number, type: number): Picture {
-    let first: number;
-    let sliceType: number;
-    try {
-      const bits = new BitReader(bytes, at + 1, Math.min(end, at + 1 + SLICE_HEADER_BYTES));
-      first = bits.ue();
-      sliceType = bits.ue();
-    } catch (error) {
-      if (error instanceof MediaError) return 'other';
-      throw error;
-    }
+    const bits = new BitReader(bytes, at + 1, Math.min(end, at + 1 + SLICE_HEADER_BYTES));
+    const first = readOr(() => bits.ue(), -1);
+    const sliceType = readOr(() => bits.ue(), -1);
+    if (sliceType < 0) return 'other';
     if (first === 0 && this.#sliced) return this.#decide();
     // It goes on with the access unit of the PES before; the PTS is that of the first to begin in this one.
-    if (first !== 0 && !this.#sliced) return 'open';
-    if (type === IDR_SLICE) return 'key';
+    if (first !== 0 && !this.#sliced && !this.#begun) return 'open';
+    this.complete = this.spsFrom >= 0 && this.#pps;
+    if (type === IDR_SLICE) {
+      this.refreshPictures = 0;
+      return 'key';
+    }
     // slice_type 7: all slices of the picture are I; 2: this one is (table 7-6).
-    if (!this.#recovery || (sliceType !== 2 && sliceType !== 7)) return 'other';
+    if (sliceType !== 2 && sliceType !== 7) {
+      if (!this.#recovery || this.refreshPictures === 0) return 'other';
+      this.access = 'gradual';
+      return 'key';
+    }
+    if (!this.#recovery && this.spsFrom < 0) return 'other';
     this.#sliced = true;
-    return sliceType === 7 || this.#intraOnly ? 'key' : 'open';
+    return sliceType === 7 || this.#intraOnly ? this.#decide() : 'open';
   }
 
   #decide(): Picture {
-    return this.#sliced ? 'key' : 'other';
+    if (!this.#sliced) return 'other';
+    this.access = 'open-gop';
+    this.refreshPictures = 0;
+    return 'key';
   }
 }
 
-/** Position of the next 00 00 01, or −1. */
-function findStartCode(bytes: Uint8Array, from: number, to: number): number {
-  for (let at = from + 2; at < to;) {
-    const byte = bytes[at]!;
-    if (byte > 1) at += 3;
-    else if (byte === 0) at++;
-    else if (bytes[at - 1] === 0 && bytes[at - 2] === 0) return at - 2;
-    else at += 3;
+function readOr(read: () => number, otherwise: number): number {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MediaError) return otherwise;
+    throw error;
   }
-  return -1;
-}
-
-/** Whether an SEI RBSP holds a recovery point message (ITU-T H.264 §7.3.2.3.1). Bytewise: one comes with each picture. */
-function hasRecoveryPoint(bytes: Uint8Array, from: number, to: number): boolean {
-  let at = from;
-  let zeros = 0;
-  /** The next byte without emulation prevention; −1 at the end. */
-  const next = (): number => {
-    if (zeros >= 2 && bytes[at] === 3) {
-      at++;
-      zeros = 0;
-    }
-    if (at >= to) return -1;
-    const byte = bytes[at++]!;
-    zeros = byte === 0 ? zeros + 1 : 0;
-    return byte;
-  };
-  while (at < to) {
-    let type = 0;
-    let size = 0;
-    let byte: number;
-    while ((byte = next()) === 0xff) type += 255;
-    if (byte < 0) return false;
-    type += byte;
-    if (type === RECOVERY_POINT) return true;
-    while ((byte = next()) === 0xff) size += 255;
-    size += byte;
-    for (let n = 0; n < size && at < to; n++) next();
-  }
-  return false;
 }

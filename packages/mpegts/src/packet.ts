@@ -1,5 +1,7 @@
 /** The transport packet and its header fields (ISO/IEC 13818-1 §2.4.3.2), read in place. */
 export const PACKET_SIZE = 188;
+/** Up to the adaptation field or the payload. */
+export const HEADER_BYTES = 4;
 export const SYNC_BYTE = 0x47;
 export const PAT_PID = 0x0000;
 export const NULL_PID = 0x1fff;
@@ -24,4 +26,30 @@ export function packetPayload(bytes: Uint8Array, at: number): number {
 /** discontinuity_indicator of the adaptation field: the continuity counter may jump here. */
 export function packetDiscontinuity(bytes: Uint8Array, at: number): boolean {
   return (bytes[at + 3]! & 0x20) !== 0 && bytes[at + 4]! > 0 && (bytes[at + 5]! & 0x80) !== 0;
+}
+
+/** The fourth header byte of a packet without adaptation field, not scrambled, less its continuity counter. */
+const PAYLOAD_ONLY = 0x10;
+
+/**
+ * Where the packets from `at` on end that are all payload of one PID, go on in their PES and count on from `continuity`
+ * (−1: any beginning is right): most of a stream, of which nothing else need be known.
+ */
+export function endOfRun(bytes: Uint8Array, at: number, to: number, continuity: number): number {
+  const high = bytes[at + 1]!;
+  const low = bytes[at + 2]!;
+  // transport_error_indicator, payload_unit_start_indicator
+  if (high & 0xc0) return at;
+  let next = continuity < 0 ? bytes[at + 3]! & 0x0f : (continuity + 1) & 0x0f;
+  let end = at;
+  while (
+    end < to &&
+    bytes[end + 1] === high &&
+    bytes[end + 2] === low &&
+    bytes[end + 3] === (PAYLOAD_ONLY | next)
+  ) {
+    next = (next + 1) & 0x0f;
+    end += PACKET_SIZE;
+  }
+  return end;
 }

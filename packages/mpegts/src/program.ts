@@ -1,11 +1,11 @@
-import { adts } from './adts.js';
+import type { VideoParameters } from './access-unit.js';
+import { audioFraming } from './audio-coding.js';
 import { MediaError } from './errors.js';
 import { FrameCounter } from './frame-counter.js';
-import { mpegAudio } from './mpeg-audio.js';
 import { NO_TIMESTAMP } from './pes.js';
 import type { Pmt } from './pmt.js';
-import type { Sps } from './sps.js';
-import { streamKind, streamLanguage, type Codec } from './stream-type.js';
+import { streamKind, streamLanguage, type Coding } from './stream-type.js';
+import { videoCoding } from './video-coding.js';
 
 /** One PID of the chosen program, and what its packets have told so far. */
 export class ElementaryTrack {
@@ -22,19 +22,20 @@ export class ElementaryTrack {
   /** PES seen. */
   units = 0;
   /** Video: the parameters in force. */
-  sps: Sps | undefined;
+  sps: VideoParameters | undefined;
   /** Audio: counts the frames. */
   readonly counter: FrameCounter | undefined;
 
   constructor(
     readonly pid: number,
     readonly kind: 'video' | 'audio' | 'other',
-    readonly codec: Codec,
+    readonly coding: Coding,
     readonly language?: string,
+    /** RFC 6381, where the tables alone tell. */
+    readonly codecs?: string,
   ) {
-    if (codec === 'aac') this.counter = new FrameCounter(adts);
-    else if (codec === 'mpeg-audio') this.counter = new FrameCounter(mpegAudio);
-    else this.counter = undefined;
+    const framing = audioFraming(coding);
+    this.counter = framing && new FrameCounter(framing);
   }
 }
 
@@ -53,27 +54,25 @@ const hex = (pid: number): string => `0x${pid.toString(16).padStart(4, '0')}`;
 /**
  * The tracks of `pmt`.
  *
- * @throws MediaError `unsupported-video`, `unsupported-audio`, `no-media`
+ * @throws MediaError `unsupported-video`, `no-media`
  */
 export function openProgram(transportStreamId: number, pmtPid: number, pmt: Pmt): Program {
   const tracks: ElementaryTrack[] = [];
   let video: ElementaryTrack | undefined;
   for (const stream of pmt.streams) {
     if (stream.pid === pmtPid || tracks.some(({ pid }) => pid === stream.pid)) continue;
-    const { kind, codec, name } = streamKind(stream, pmt);
+    const { kind, coding, codecs, name } = streamKind(stream, pmt);
     // A second picture cannot be played from one media playlist; it is carried along unread.
     const carried = kind === 'video' && video !== undefined;
-    if (!carried && codec === undefined)
+    if (!carried && kind === 'video' && !videoCoding(coding))
       throw new MediaError(
-        kind === 'video' ? 'unsupported-video' : 'unsupported-audio',
+        'unsupported-video',
         `program ${pmt.programNumber}: ${name} on PID ${hex(stream.pid)} is not supported; ` +
-          (kind === 'video'
-            ? 'encode the picture as H.264'
-            : 'encode the sound as AAC in ADTS or as MPEG audio'),
+          'encode the picture as H.264',
       );
     const track = carried
       ? new ElementaryTrack(stream.pid, 'other', 'other')
-      : new ElementaryTrack(stream.pid, kind, codec!, streamLanguage(stream));
+      : new ElementaryTrack(stream.pid, kind, coding, streamLanguage(stream), codecs);
     if (track.kind === 'video') video = track;
     tracks.push(track);
   }
@@ -93,7 +92,7 @@ export function sameTracks(a: Program, b: Program): boolean {
       return (
         track.pid === other.pid &&
         track.kind === other.kind &&
-        track.codec === other.codec &&
+        track.coding === other.coding &&
         track.language === other.language
       );
     })

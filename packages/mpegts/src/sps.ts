@@ -1,26 +1,19 @@
+import type { VideoParameters } from './access-unit.js';
 import { BitReader } from './bit-reader.js';
 import { MediaError } from './errors.js';
-
-/** What a sequence parameter set says about the pictures (ITU-T H.264 §7.3.2.1.1). */
-export interface Sps {
-  /** RFC 6381: `avc1.` profile, constraint flags and level in hexadecimal. */
-  codec: string;
-  /** Of the cropped picture, luma samples. */
-  width: number;
-  height: number;
-  /** Frames a second by the VUI; absent where it has no timing. */
-  frameRate?: number;
-}
+import { frameRateOf } from './frame-rate.js';
 
 /** Profiles whose SPS has the chroma fields. */
 const HIGH_PROFILES = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
 const EXTENDED_SAR = 255;
 
 /**
+ * What a sequence parameter set says about the pictures (ITU-T H.264 §7.3.2.1.1).
+ *
  * @param nal the NAL unit with its header byte
  * @throws MediaError `bad-parameter-set`
  */
-export function readSps(nal: Uint8Array): Sps {
+export function readSps(nal: Uint8Array): VideoParameters {
   if (nal.length < 4) throw new MediaError('bad-parameter-set', 'H.264: the SPS is cut off');
   const codec = `avc1.${[nal[1]!, nal[2]!, nal[3]!].map((b) => b.toString(16).padStart(2, '0')).join('')}`;
   const bits = new BitReader(nal, 4);
@@ -100,8 +93,7 @@ function readVuiFrameRate(bits: BitReader): number | undefined {
     const unitsInTick = bits.bits(32);
     const timeScale = bits.bits(32);
     // One tick is a field, so a frame has two (§E.2.1).
-    const rate = timeScale / (2 * unitsInTick);
-    return rate > 0 && rate <= 300 ? Math.round(rate * 1000) / 1000 : undefined;
+    return frameRateOf(timeScale, 2 * unitsInTick);
   } catch (error) {
     if (error instanceof MediaError) return undefined;
     throw error;

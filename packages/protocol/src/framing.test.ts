@@ -71,6 +71,17 @@ describe('FrameDecoder', () => {
     expect(decoder.end()).toEqual({ inside: 'line', text: 'a, b' });
   });
 
+  test('the limit is another one from the line on after which it was set', () => {
+    const decoder = new FrameDecoder({ maxFirstLineBytes: 8, maxLineBytes: 8 });
+    expect([...decoder.push(bytes('hello\n'))]).toEqual([line('hello')]);
+    decoder.limitLines(16);
+    expect([...decoder.push(bytes('a'.repeat(16)))]).toEqual([]);
+    expect(decoder.lineBytes).toBe(16);
+    expect([...decoder.push(bytes('\n'))]).toEqual([line('a'.repeat(16))]);
+    expect(decoder.lineBytes).toBe(0);
+    expect(thrownBy(() => [...decoder.push(bytes('a'.repeat(17)))]).code).toBe('line-too-long');
+  });
+
   test.each([
     ['the first line', 0, 8],
     ['a later line', 1, 16],

@@ -45,7 +45,7 @@ export interface FrameDecoderOptions {
  * Holds no more than one line and what was pushed. Line bytes are copied, body bytes are not.
  */
 export class FrameDecoder {
-  readonly #maxLineBytes: number;
+  #maxLineBytes: number;
   readonly #waiting: Uint8Array[] = [];
   #limit: number;
   #line = new Uint8Array(256);
@@ -56,6 +56,17 @@ export class FrameDecoder {
   constructor(options: FrameDecoderOptions = {}) {
     this.#maxLineBytes = options.maxLineBytes ?? MAX_LINE_BYTES;
     this.#limit = options.maxFirstLineBytes ?? MAX_FIRST_LINE_BYTES;
+  }
+
+  /** Bytes of the line that is not whole yet, for bounds over many connections. */
+  get lineBytes(): number {
+    return this.#lineBytes;
+  }
+
+  /** From the next line on, lines may be so long: who speaks has shown who he is, or has not. */
+  limitLines(bytes: number): void {
+    this.#maxLineBytes = bytes;
+    this.#limit = bytes;
   }
 
   /** Takes what arrived and gives the events that can be told so far; the chunk must not change until they are read. */

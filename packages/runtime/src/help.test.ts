@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { z } from 'zod';
 import { ConfigError } from './errors.js';
+import { helpText } from './help.js';
+import { optionsOf } from './option.js';
 import { load, mistake } from './options.test.schema.js';
 
 describe('secrets', () => {
@@ -35,6 +38,37 @@ describe('help and version', () => {
     expect(text).toMatch(/The end\.$/);
     expect(text).not.toContain('--token');
     expect(text).not.toContain('hunter2');
+  });
+
+  test('at any width no word is broken and no line too long, but for a word that is', async () => {
+    const long = 'https://example.org/a/very/long/address/that/fits/into/no/line/of/a/narrow/terminal';
+    const usage = `[options] INPUT\n\n  one         ${'words '.repeat(30)}\n  ${long}  what it is\nThe rest.`;
+    const schema = z.strictObject({
+      targetDuration: z.number().default(6).describe('seconds of a segment, on average and as a rule'),
+      storeTimeoutSeconds: z.string().default('127.0.0.1:10234').describe('how long, and where'),
+      token: z
+        .string()
+        .optional()
+        .describe(`shown ${'to whoever asks for it '.repeat(6)}`),
+    });
+    const options = optionsOf(schema, 'HLS_UPLOADER', ['token']);
+    const epilogue = 'Exit codes: '.repeat(20).trim();
+    for (let columns = 72; columns <= 110; columns++) {
+      const text = await helpText({ name: 'hls-uploader', usage, epilogue }, options, columns);
+      const lines = text.split('\n');
+      expect(lines.filter((line) => line.length > columns && !line.includes(long))).toEqual([]);
+      expect(text).toContain(long);
+      for (const name of ['TARGET_DURATION', 'STORE_TIMEOUT_SECONDS', 'TOKEN']) {
+        expect(text).toContain(`[HLS_UPLOADER_${name}]`);
+      }
+      const words = text.split(/\s+/);
+      expect(words.filter((word) => word === 'words')).toHaveLength(30);
+      expect(words.filter((word) => word === 'codes:')).toHaveLength(20);
+      // What goes over stands below what it belongs to.
+      const own = lines.filter((line) => line.includes('words')).slice(1);
+      expect(own.length).toBeGreaterThan(0);
+      expect(own.every((line) => /^ {14}words/.test(line))).toBe(true);
+    }
   });
 
   test('--version', async () => {

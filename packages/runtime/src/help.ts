@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import type Yargs from 'yargs';
 import type { Option } from './option.js';
 
 export interface HelpText {
@@ -10,17 +12,34 @@ export interface HelpText {
   epilogue?: string;
 }
 
-/** The text of `--help`. yargs lays it out, and is loaded for nothing else: it costs 9 MB that daemons would keep. */
-export async function helpText(text: HelpText, options: readonly Option[]): Promise<string> {
-  const { default: yargs } = await import('yargs');
+/** Narrower, the names of variables would not fit beside the flags; wider, nobody likes to read. */
+const LEAST_COLUMNS = 72;
+const MOST_COLUMNS = 110;
+const COLUMNS_OFF_A_TERMINAL = 80;
+
+/** How wide a text may be where it is printed. */
+function columnsOf({ columns = COLUMNS_OFF_A_TERMINAL }: { columns?: number }): number {
+  return Math.min(Math.max(columns, LEAST_COLUMNS), MOST_COLUMNS);
+}
+
+/**
+ * The text of `--help`, for a terminal of so many columns. yargs lays it out, and is loaded for nothing else: it costs
+ * 9 MB that daemons would keep.
+ */
+export async function helpText(
+  text: HelpText,
+  options: readonly Option[],
+  columns = columnsOf(process.stdout),
+): Promise<string> {
+  // Its ES module breaks lines in the middle of words.
+  const yargs = createRequire(import.meta.url)('yargs') as typeof Yargs;
   const help = yargs([])
     .scriptName(text.name)
-    .usage(`Usage: $0 ${text.usage}`)
     .exitProcess(false)
     .locale('en')
     .help(false)
     .version(false)
-    .wrap(100);
+    .wrap(columns);
   for (const option of options) {
     if (option.secret || option.kind === 'structure') continue;
     help.option(option.flag, {
@@ -35,8 +54,37 @@ export async function helpText(text: HelpText, options: readonly Option[]): Prom
   help.option('help', { alias: 'h', type: 'boolean', description: 'Show this text' });
   help.option('version', { type: 'boolean', description: 'Show the version' });
   for (const [command, does] of text.examples ?? []) help.example(`$0 ${command}`, does);
-  help.epilogue([...fileOnly(options), ...(text.epilogue ? [text.epilogue] : [])].join('\n\n'));
-  return help.getHelp();
+  return [
+    wrapped(`Usage: ${text.name} ${text.usage}`, columns),
+    (await help.getHelp()).trim(),
+    ...[...fileOnly(options), ...(text.epilogue ? [text.epilogue] : [])].map((part) =>
+      wrapped(part, columns),
+    ),
+  ].join('\n\n');
+}
+
+/** Breaks the lines that are too long between words; what goes over begins where the last column of its line does. */
+function wrapped(text: string, columns: number): string {
+  return text
+    .split('\n')
+    .flatMap((line) => wrappedLine(line, columns))
+    .join('\n');
+}
+
+function wrappedLine(line: string, columns: number): string[] {
+  const column = /^\s*(?:\S.*?\s{2,}(?=\S))?/.exec(line)?.[0].length ?? 0;
+  const indent = ' '.repeat(Math.min(column, columns >> 1));
+  const lines: string[] = [];
+  let rest = line;
+  while (rest.length > columns) {
+    const last = rest.lastIndexOf(' ', columns);
+    // A word that fits into no line stands in one of its own.
+    const space = last > column ? last : rest.indexOf(' ', columns);
+    if (space < 0) break;
+    lines.push(rest.slice(0, space).trimEnd());
+    rest = indent + rest.slice(space).trimStart();
+  }
+  return [...lines, rest];
 }
 
 function fileOnly(options: readonly Option[]): string[] {

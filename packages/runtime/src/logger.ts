@@ -1,4 +1,5 @@
-import winston from 'winston';
+import { createRequire } from 'node:module';
+import type Winston from 'winston';
 import { errorText } from './errors.js';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -19,12 +20,18 @@ export interface LoggerOptions {
   stream?: NodeJS.WritableStream & { isTTY?: boolean };
 }
 
-const { combine, timestamp, json, printf } = winston.format;
+/** Not before there is something to log: help and mistakes of the operator need none of its 70 files. */
+const loadWinston = (): typeof Winston => createRequire(import.meta.url)('winston') as typeof Winston;
 
-const readable = printf(({ timestamp: at, level, message, ...fields }) => {
+function readableLine({
+  timestamp: at,
+  level,
+  message,
+  ...fields
+}: Winston.Logform.TransformableInfo): string {
   const extra = Object.entries(fields).map(([name, value]) => ` ${name}=${textOf(value)}`);
   return printable(`${String(at).slice(11, 23)} ${level.padEnd(5)} ${String(message)}${extra.join('')}`);
-});
+}
 
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
@@ -45,9 +52,11 @@ function printable(line: string): string {
 }
 
 export function createLogger({ level = 'info', stream = process.stderr }: LoggerOptions = {}): Logger {
+  const winston = loadWinston();
+  const { combine, timestamp, json, printf } = winston.format;
   return winston.createLogger({
     level,
-    format: combine(timestamp(), stream.isTTY ? readable : json()),
+    format: combine(timestamp(), stream.isTTY ? printf(readableLine) : json()),
     transports: [new winston.transports.Stream({ stream })],
   });
 }

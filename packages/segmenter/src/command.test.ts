@@ -108,7 +108,8 @@ describe('bad input gets one clear line and no stack', () => {
     ['a JPEG', 'a.jpg', undefined, 1, 'no-sync'],
     ['a missing file', 'missing.ts', undefined, 2, 'input-missing'],
     ['a directory', '.', undefined, 2, 'input-directory'],
-    ['a network address', 'udp://239.0.0.1:1', undefined, 2, 'input-unsupported'],
+    ['a URL of an unknown kind', 'rtmp://host/live', undefined, 2, 'input-url'],
+    ['a network address without its port', 'udp://@239.0.0.1', undefined, 2, 'input-url'],
   ])(
     '%s',
     async (_what, name, content, code, reason) => {

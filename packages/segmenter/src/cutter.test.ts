@@ -142,6 +142,69 @@ describe('the limit', () => {
   });
 });
 
+describe('without key pictures', () => {
+  const keyless = (first: number, seconds: number): Picture[] =>
+    pictures(first, 2, seconds).map(({ pts }) => ({ pts, key: false }));
+
+  test('after as long as a segment may be, every picture counts: it is cut at the slots', () => {
+    // Waited for 6.5 s; the first slot that begins after that is at 8 s.
+    expect(cuts(new Cutter(2), keyless(0.48, 16))).toEqual([
+      [8, 'start'],
+      [10, 'cut'],
+      [12, 'cut'],
+      [14, 'cut'],
+      [16, 'cut'],
+    ]);
+  });
+
+  test('whoever joined when cuts at the same pictures, across the wrap as well', () => {
+    const stream = keyless(95_430, 60);
+    const all = cuts(new Cutter(2), stream).map(([at]) => at);
+    const late = cuts(new Cutter(2), stream.slice(333)).map(([at]) => at);
+    expect(late.length).toBeGreaterThan(15);
+    expect(all.slice(-late.length)).toEqual(late);
+  });
+
+  test('with B pictures that go back over the border of a slot it is cut there once', () => {
+    const stream = keyless(0, 40).map(({ pts }, n) => ({
+      pts: pts + [2, -1, -1][n % 3]! * FRAME,
+      key: false,
+    }));
+    const found = cuts(new Cutter(2), stream);
+    expect(found.length).toBeGreaterThan(14);
+    for (let n = 1; n < found.length; n++) {
+      expect(found[n]![1]).toBe('cut');
+      expect(found[n]![0] - found[n - 1]![0]).toBeCloseTo(2, 0);
+    }
+  });
+
+  test('once one has come, only they count', () => {
+    const cutter = new Cutter(2);
+    cuts(cutter, keyless(0, 9));
+    expect(cuts(cutter, pictures(9, 3, 9))).toEqual([
+      [12, 'cut'],
+      [15, 'cut'],
+    ]);
+  });
+
+  test('a break in such a stream is gone on from at once', () => {
+    const cutter = new Cutter(2);
+    cuts(cutter, keyless(0, 9));
+    expect(cutter.unit(ticks(700), false, true, false, FRAME)).toBe('break-start');
+    expect(cutter.discontinuity).toBe('timestamps');
+    cutter.change();
+    expect(cutter.unit(ticks(700) + FRAME, false, false, false, FRAME)).toBe('change');
+  });
+
+  test('where they are only further apart than a segment may be, it is waited for them', () => {
+    expect(cuts(new Cutter(6), pictures(0.5, 17, 40).slice(1))[0]).toEqual([17.5, 'start']);
+  });
+
+  test('all of them key pictures: cut at the slot', () => {
+    expect(cuts(new Cutter(2), pictures(0.96, 0.04, 6)).map(([at]) => at)).toEqual([0.96, 2, 4, 6]);
+  });
+});
+
 describe('breaks', () => {
   test('nothing starts without a key picture, nor by one without a PTS', () => {
     const cutter = new Cutter(6);

@@ -30,6 +30,9 @@ const GAP_PICTURES = 16;
  * Decides where segments end. The rule: at a key picture whose slot, `floor(raw PTS / target)`, differs from that of
  * the key picture before it. It has no other memory, so whoever joins later cuts at the same pictures; after a wrap of
  * the 33 bits the slot always differs.
+ *
+ * Where no key picture comes for as long as a segment may be, every picture counts as one until the first comes: such a
+ * stream is cut at the slots all the same.
  */
 export class Cutter {
   /** Why the segment that was started last does not go on from the one before it. */
@@ -45,6 +48,10 @@ export class Cutter {
   #keySlot = -1;
   #pending: DiscontinuityReason | undefined = 'start';
   #change = false;
+  #keyless = false;
+  /** PTS of the first picture that no segment could start at, and the furthest one since. */
+  #waitingSince = NO_TIMESTAMP;
+  #waitingReach = 0;
 
   constructor(targetSeconds: number) {
     this.#targetTicks = targetSeconds * TICKS_PER_SECOND;
@@ -60,6 +67,7 @@ export class Cutter {
   break(reason: DiscontinuityReason): void {
     this.#open = false;
     this.#change = false;
+    this.#waitingSince = NO_TIMESTAMP;
     // An input that was away outweighs whatever else happened to it.
     if (this.#pending !== 'start') this.#pending = reason;
   }
@@ -89,10 +97,13 @@ export class Cutter {
       return this.#begin(pts, key, true);
     }
     this.#step = Math.max(this.#step, Math.min(since - this.#reach, gap));
-    const slot = Math.floor(pts / this.#targetTicks);
-    const cut = key && slot !== this.#keySlot;
-    if (key) this.#keySlot = slot;
-    if (this.#change && key) return this.#next(pts, 'change', 'tables');
+    if (key) this.#keyless = false;
+    // B pictures may go back over the border of a slot.
+    const counts = key || (this.#keyless && since > this.#reach);
+    const slot = this.#slot(pts);
+    const cut = counts && slot !== this.#keySlot;
+    if (counts) this.#keySlot = slot;
+    if (this.#change && counts) return this.#next(pts, 'change', 'tables');
     if (cut) return this.#next(pts, 'cut', undefined);
     if (since > 0 && since + Math.max(frameTicks, this.#step) >= this.#limitTicks)
       return this.#next(pts, 'forced', undefined);
@@ -101,12 +112,36 @@ export class Cutter {
   }
 
   #begin(pts: number, key: boolean, wasOpen: boolean): Decision {
-    if (!key || pts === NO_TIMESTAMP) return wasOpen ? 'break' : 'wait';
+    if (key && pts !== NO_TIMESTAMP) this.#keyless = false;
+    else if (pts === NO_TIMESTAMP || !(this.#keyless ||= this.#isInVain(pts)))
+      return wasOpen ? 'break' : 'wait';
     this.#open = true;
-    this.#keySlot = Math.floor(pts / this.#targetTicks);
+    this.#waitingSince = NO_TIMESTAMP;
+    this.#keySlot = this.#slot(pts);
     const reason = this.#pending;
     this.#pending = undefined;
     return this.#next(pts, wasOpen ? 'break-start' : 'start', reason);
+  }
+
+  /** Whether a key picture was waited for long enough, and a slot begins. */
+  #isInVain(pts: number): boolean {
+    if (this.#waitingSince === NO_TIMESTAMP) {
+      this.#waitingSince = pts;
+      this.#waitingReach = 0;
+      this.#keySlot = this.#slot(pts);
+      return false;
+    }
+    const waited = timestampDelta(this.#waitingSince, pts);
+    if (waited <= this.#waitingReach) return false;
+    this.#waitingReach = waited;
+    const slot = this.#slot(pts);
+    const begins = slot !== this.#keySlot;
+    this.#keySlot = slot;
+    return begins && waited >= this.#limitTicks;
+  }
+
+  #slot(pts: number): number {
+    return Math.floor(pts / this.#targetTicks);
   }
 
   #next(pts: number, decision: Decision, discontinuity: DiscontinuityReason | undefined): Decision {

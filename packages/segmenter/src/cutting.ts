@@ -4,25 +4,30 @@ import {
   NO_TIMESTAMP,
   Packetizer,
   TICKS_PER_SECOND,
-  timestampDelta,
-  wrapTimestamp,
   type DemuxerSink,
   type ElementaryTrack,
   type Program,
   type Unit,
 } from '@hls-uplink/mpegts';
-import { errorText, silentLogger, type Clock, type Logger } from '@hls-uplink/runtime';
-import type { DiscontinuityReason } from '@hls-uplink/protocol';
-import type { CutSegment, CutSink, CutTracks } from './cut-segment.js';
-import { Cutter } from './cutter.js';
-import { Disk } from './part-file.js';
+import { silentLogger, type Clock, type Logger } from '@hls-uplink/runtime';
+import type { CutSink } from './cut-segment.js';
+import { Cutter, type Decision } from './cutter.js';
+import { Delivery, type About } from './delivery.js';
+import { Disk, isInMemory } from './disk.js';
+import { InputRemarks } from './input-remarks.js';
 import { Pace } from './pace.js';
-import { SegmentWriter, type WrittenSegment } from './segment-writer.js';
+import { SegmentWriter } from './segment-writer.js';
 import { completeTracks, describeTracks } from './track-description.js';
+import { TrackRemarks } from './track-remarks.js';
 
 /** Bytes without any packet structure after which the input is refused. */
 const NO_SYNC_BYTES = 1 << 20;
-/** Bytes not yet written from which on `push` asks to wait, and down to which it does. */
+/**
+ * Bytes not yet written from which on `push` asks to wait, and down to which it does. From the first on it waits for a
+ * while only, so that a fast input takes no more memory than it must, and a live one rides over a disk that stops.
+ */
+const PENDING_EAGER = 1 << 20;
+const EAGER_WAIT_MS = 20;
 const PENDING_HIGH = 8 << 20;
 const PENDING_LOW = 2 << 20;
 /** Longest wait for the sound after a cut, seconds of stream time. */
@@ -38,6 +43,8 @@ export interface CuttingOptions {
   logger?: Logger;
   /** How long a segment waits for its sound after the cut, seconds of stream time; default min(target, 2). */
   audioWaitSeconds?: number;
+  /** The spool is in memory, so that writing there never waits; default: what the system says of the folder. */
+  inMemory?: boolean;
 }
 
 /** What was read and what was wrong with it, since the start. */
@@ -59,24 +66,11 @@ export interface CuttingCounters {
   lost: number;
 }
 
-/** A segment while it is open. */
-interface About {
-  startPts: number;
-  endPts: number;
-  wallClockMs: number;
-  discontinuity: DiscontinuityReason | undefined;
-  ended: CutSegment['ended'];
-  independent: boolean;
-  tracks: readonly ElementaryTrack[];
-  /** As far as it was known when the segment began. */
-  described: CutTracks;
-}
-
 /**
  * The cutting pipeline: bytes → packets → program → cuts → segment files → sink.
  *
  * `push` throws a `MediaError` when the input cannot be segmented (`no-sync` after 1 MB without packets,
- * `unsupported-video`, `unsupported-audio`, `no-media`), also in mid-stream; what was cut before is handed on, and
+ * `unsupported-video`, `no-media`), also in mid-stream; what was cut before is handed on, and
  * further pushes throw the same. `finish` throws one when nothing came of the whole input (`empty`, `no-sync`,
  * `no-tables`, `no-media`, `no-key-picture`).
  */
@@ -84,16 +78,14 @@ export class Cutting implements DemuxerSink {
   #bytes = 0;
   #position: number | undefined;
   #started = false;
-  #segments = 0;
-  #lost = 0;
   #refusal: MediaError | undefined;
   #goneContinuityErrors = 0;
   #tracks: ElementaryTrack[] = [];
-  #announced = '';
-  #delivered: Promise<void> = Promise.resolve();
-  readonly #sink: CutSink;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #inputRemarks: InputRemarks;
+  readonly #trackRemarks: TrackRemarks;
+  readonly #delivery: Delivery;
   readonly #packetizer: Packetizer;
   readonly #demuxer: Demuxer;
   readonly #cutter: Cutter;
@@ -108,14 +100,17 @@ export class Cutting implements DemuxerSink {
     clock,
     logger = silentLogger,
     audioWaitSeconds,
+    inMemory = isInMemory(spool),
   }: CuttingOptions) {
-    this.#sink = sink;
     this.#clock = clock;
     this.#logger = logger;
+    this.#inputRemarks = new InputRemarks(logger);
+    this.#trackRemarks = new TrackRemarks(logger, clock, targetSeconds);
+    this.#delivery = new Delivery(sink, logger);
     this.#demuxer = new Demuxer(this);
     this.#packetizer = new Packetizer(this.#demuxer);
     this.#cutter = new Cutter(targetSeconds);
-    this.#disk = new Disk(clock, targetSeconds * 1000);
+    this.#disk = new Disk(clock, targetSeconds * 1000, inMemory);
     this.#writer = new SegmentWriter<About>({
       spool,
       prefix: `cut-${process.pid}-${clock.now().toString(36)}`,
@@ -123,7 +118,11 @@ export class Cutting implements DemuxerSink {
       waitTicks: Math.round(
         (audioWaitSeconds ?? Math.min(targetSeconds, AUDIO_WAIT_SECONDS)) * TICKS_PER_SECOND,
       ),
-      closed: (segment) => this.#deliver(segment),
+      closed: (segment) => {
+        const { described, tracks } = segment.about;
+        this.#delivery.take(segment, completeTracks(described, describeTracks(tracks, this.#pace)));
+        this.#remark(tracks);
+      },
     });
   }
 
@@ -138,13 +137,16 @@ export class Cutting implements DemuxerSink {
     this.#bytes += chunk.length;
     try {
       this.#packetizer.push(chunk);
+      this.#inputRemarks.look(this.#packetizer.stride, this.#demuxer.scrambledPackets);
       if (!this.#packetizer.found && this.#packetizer.skippedBytes > NO_SYNC_BYTES)
         throw new MediaError('no-sync', 'the input is no transport stream: no packets in its first megabyte');
     } catch (error) {
       if (error instanceof MediaError) this.#refuse(error);
       throw error;
     }
-    if (this.#disk.pendingBytes > PENDING_HIGH) return this.#disk.below(PENDING_LOW);
+    const { pendingBytes } = this.#disk;
+    if (pendingBytes > PENDING_HIGH) return this.#disk.below(PENDING_LOW);
+    if (pendingBytes > PENDING_EAGER) return this.#disk.below(PENDING_EAGER, EAGER_WAIT_MS);
   }
 
   /** The channel's target duration, seconds: no segment will round above it. */
@@ -172,13 +174,13 @@ export class Cutting implements DemuxerSink {
       this.#drain();
       this.#end(ended);
     }
-    await this.#delivered;
+    await this.#delivery.done;
     if (!this.#started && !this.#refusal) throw this.#diagnosis();
   }
 
   /** Resolves when all segments that have ended so far are on disk and handed on. */
   handedOn(): Promise<void> {
-    return this.#delivered;
+    return this.#delivery.done;
   }
 
   get counters(): CuttingCounters {
@@ -199,8 +201,8 @@ export class Cutting implements DemuxerSink {
       badSections: tables.badSections,
       wildTimestamps,
       droppedPackets: this.#writer.droppedPackets,
-      segments: this.#segments,
-      lost: this.#lost,
+      segments: this.#delivery.segments,
+      lost: this.#delivery.lost,
     };
   }
 
@@ -242,6 +244,8 @@ export class Cutting implements DemuxerSink {
     }
     const { pts, dts, key, jump, changed } = unit;
     const decision = this.#cutter.unit(pts, key, jump, changed, this.#pace.frameTicks(track));
+    // Where a refresh begins a segment may begin, but no player sees a whole picture at once.
+    const independent = key && unit.access !== 'gradual';
     switch (decision) {
       case 'cut':
       case 'forced':
@@ -250,7 +254,7 @@ export class Cutting implements DemuxerSink {
         about.endPts = pts;
         about.ended = decision === 'change' ? 'break' : decision;
         this.#pace.unit(pts, dts, key, true);
-        this.#writer.cut(pts, this.#about(pts, key));
+        this.#writer.cut(pts, this.#about(pts, independent));
         break;
       }
       case 'break':
@@ -260,10 +264,10 @@ export class Cutting implements DemuxerSink {
       case 'break-start':
         this.#end('break');
         this.#pace.jump();
-        this.#start(pts, dts);
+        this.#start(pts, dts, key, independent);
         break;
       case 'start':
-        this.#start(pts, dts);
+        this.#start(pts, dts, key, independent);
         break;
       case 'on':
         this.#pace.unit(pts, dts, key, false);
@@ -271,13 +275,14 @@ export class Cutting implements DemuxerSink {
       case 'wait':
         break;
     }
+    if (track.kind === 'video' && !independent) this.#remarkStart(track, decision, key);
     if (pts !== NO_TIMESTAMP) this.#position = pts;
-    this.#writer.picture(track, pts, dts, key);
+    this.#writer.picture(track, pts, dts, independent);
   }
 
   /** @internal */
-  packet(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
-    this.#writer.packet(bytes, at, track);
+  packets(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack): void {
+    this.#writer.packets(bytes, from, to, track);
   }
 
   /** @internal */
@@ -285,10 +290,10 @@ export class Cutting implements DemuxerSink {
     this.#writer.flush();
   }
 
-  #start(pts: number, dts: number): void {
+  #start(pts: number, dts: number, key: boolean, independent: boolean): void {
     this.#started = true;
-    this.#pace.unit(pts, dts, true, true);
-    this.#writer.start(this.#about(pts, true));
+    this.#pace.unit(pts, dts, key, true);
+    this.#writer.start(this.#about(pts, independent));
   }
 
   #about(pts: number, independent: boolean): About {
@@ -343,45 +348,24 @@ export class Cutting implements DemuxerSink {
       return new MediaError('no-media', 'the program names a track to cut by, but nothing of it arrived');
     return new MediaError(
       'no-key-picture',
-      'no picture that a player could start at (IDR, or recovery point with I slices): encode with a keyframe interval',
+      'no picture that a player could start at (IDR, recovery point, sequence header): encode with a keyframe interval',
     );
   }
 
-  #deliver(segment: WrittenSegment<About>): void {
-    const { file, about, keyPictures } = segment;
-    const { startPts, wallClockMs, discontinuity, ended, independent } = about;
-    // A segment of one picture of unknown duration would be empty.
-    const endPts = about.endPts === startPts ? wrapTimestamp(startPts + 1) : about.endPts;
-    const tracks = completeTracks(about.described, describeTracks(about.tracks, this.#pace));
-    const finished = file.finish();
-    // It may fail while those before it are still being handed on: whoever awaits it then hears of it.
-    finished.catch(() => undefined);
-    this.#delivered = this.#delivered.then(async () => {
-      const text = JSON.stringify(tracks);
-      if (text !== this.#announced) this.#sink.tracks(tracks);
-      this.#announced = text;
-      const times = { startPts, endPts, wallClockMs, ...(discontinuity && { discontinuity }) };
-      try {
-        const { bytes, crc32 } = await finished;
-        this.#segments++;
-        this.#sink.segment({
-          ...times,
-          partPath: file.path,
-          bytes,
-          crc32,
-          ended,
-          independent,
-          keyPictures,
-        });
-      } catch (error) {
-        this.#lost++;
-        const reason = errorText(error);
-        this.#logger.error('segment lost', {
-          reason,
-          seconds: timestampDelta(startPts, endPts) / TICKS_PER_SECOND,
-        });
-        this.#sink.lost({ ...times, reason });
-      }
-    });
+  /** A picture that no player sees at once. */
+  #remarkStart(track: ElementaryTrack, decision: Decision, key: boolean): void {
+    const remarks = this.#trackRemarks;
+    if (decision === 'wait' || decision === 'on' || decision === 'break') return;
+    if (key) remarks.refresh(track.pid);
+    else if (decision === 'forced') remarks.forced(this.#pace.frameRate(track));
+    else remarks.keyless(this.#pace.frameRate(track));
+  }
+
+  #remark(tracks: readonly ElementaryTrack[]): void {
+    this.#trackRemarks.tracks(tracks);
+    const reference = this.#demuxer.program?.reference;
+    const { gop } = this.#pace;
+    if (reference?.kind === 'video' && gop !== undefined)
+      this.#trackRemarks.gop(gop, this.#pace.frameRate(reference));
   }
 }

@@ -1,11 +1,14 @@
+import { renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isInMemory } from './disk.js';
 
 /** Ends the names of files that are not whole yet; what bears it at a start is left of a crash. */
 export const PART_SUFFIX = '.part';
 
 /** What was renamed or made in a folder stays so after a power cut. */
 export async function syncDirectory(folder: string): Promise<void> {
+  if (isInMemory(folder)) return;
   const handle = await open(folder, 'r');
   try {
     await handle.sync();
@@ -20,6 +23,7 @@ export async function syncDirectory(folder: string): Promise<void> {
  */
 export async function writeDurably(path: string, content: string): Promise<void> {
   const part = path + PART_SUFFIX;
+  if (isInMemory(dirname(path))) return writeInMemory(path, part, content);
   try {
     await writeSynced(part, content);
     await rename(part, path);
@@ -29,6 +33,21 @@ export async function writeDurably(path: string, content: string): Promise<void>
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** Memory does not make wait, and eight ways to the pool and back would cost more than all of it. */
+function writeInMemory(path: string, part: string, content: string): void {
+  try {
+    writeFileSync(part, content);
+    renameSync(part, path);
+  } catch (error) {
+    try {
+      unlinkSync(part);
+    } catch {
+      // It was not made.
+    }
+    throw error;
+  }
 }
 
 /** Synced, but neither atomic nor sure to have its name after a power cut. */

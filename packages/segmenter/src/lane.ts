@@ -66,14 +66,15 @@ export class Aside {
     this.#units.push({ pts, from: this.bytes });
   }
 
-  add(bytes: Uint8Array, at: number): void {
-    if (this.bytes + PACKET_SIZE > this.#packets.length) {
-      const larger = new Uint8Array(this.#packets.length * 2);
+  /** Takes the packets in `bytes[from, to)`. */
+  add(bytes: Uint8Array, from: number, to: number): void {
+    const wanted = this.bytes + to - from;
+    if (wanted > this.#packets.length) {
+      const larger = new Uint8Array(Math.max(wanted, this.#packets.length * 2));
       larger.set(this.#packets);
       this.#packets = larger;
     }
-    this.#packets.set(bytes.subarray(at, at + PACKET_SIZE), this.bytes);
-    this.bytes += PACKET_SIZE;
+    for (let at = from; at < to; at++) this.#packets[this.bytes++] = bytes[at]!;
   }
 
   /** Moves the oldest PES into `file`, if there is one; returns the packets that had none. */

@@ -51,6 +51,10 @@ describe('the options', () => {
       '0',
       '--audio-wait',
       '0',
+      '--input-timeout',
+      '2.5',
+      '--loop',
+      '--no-realtime',
       '--log-level',
       'debug',
       'in.ts',
@@ -71,10 +75,19 @@ describe('the options', () => {
       endOnEof: false,
       drainTimeoutMs: 0,
       audioWaitSeconds: 0,
+      inputTimeoutMs: 2500,
+      loop: true,
+      realtime: false,
       logLevel: 'debug',
       token: 'secret',
       warnings: [],
     });
+  });
+
+  test('a file in a loop goes at live rate, unless told not to', async () => {
+    expect(await settings(['in.ts'])).toMatchObject({ loop: false, realtime: false });
+    expect(await settings(['--realtime', 'in.ts'])).toMatchObject({ loop: false, realtime: true });
+    expect(await settings(['--loop', 'in.ts'])).toMatchObject({ loop: true, realtime: true });
   });
 
   test('come from the environment too, flags first', async () => {

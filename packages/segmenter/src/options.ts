@@ -56,6 +56,22 @@ const schema = z.strictObject({
     .boolean()
     .optional()
     .describe('the end of the input ends the stream (default: only for a regular file)'),
+  inputTimeout: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .optional()
+    .describe(
+      'without data for so many seconds the source leaves, until data comes again; 0: never (default: 10 over a network, else never)',
+    ),
+  realtime: z
+    .boolean()
+    .optional()
+    .describe('play a file at the rate of its PCRs, as an encoder would send it (default: with --loop)'),
+  loop: z
+    .boolean()
+    .default(false)
+    .describe('play a file over and over; its timestamps and continuity counters go on'),
   drainTimeout: z
     .number()
     .min(0)
@@ -90,6 +106,10 @@ export interface Settings {
   token?: string;
   /** Absent: only for a regular file. */
   endOnEof?: boolean;
+  /** Absent: 10 s over a network, else never. */
+  inputTimeoutMs?: number;
+  realtime: boolean;
+  loop: boolean;
   drainTimeoutMs: number;
   audioWaitSeconds?: number;
   logLevel: LogLevel;
@@ -103,10 +123,22 @@ const LEGACY_USAGE =
   '<input MPEG-TS file> <segment duration in seconds> <output directory> <output MPEG-TS file prefix> ' +
   '<output m3u8 index file> <http prefix> <bucket name> <key prefix>';
 
+const INPUTS = `INPUT is one of
+  -                         stdin
+  PATH                      a file, or a FIFO, whose writers may come and go
+  udp://ADDRESS:PORT        raw packets or RTP, sent to this address of this machine
+  udp://@GROUP:PORT         … to a multicast group; udp://SENDER@GROUP:PORT from this sender only;
+                            ?interface=ADDRESS or NAME joins there, ?buffer_size=BYTES, ?reuse
+  rtp://…                   the same as udp://
+  tcp://HOST:PORT           connects; tcp://ADDRESS:PORT?listen is connected to
+  http(s)://HOST/PATH       gets a transport stream that goes on
+  srt://HOST:PORT           by srt-live-transmit (package srt-tools), with its parameters
+A network input that goes is waited for, and taken up again; --input-timeout says when it counts as gone.`;
+
 const usages: Record<Command, string> = {
   'hls-segmenter':
     '[options] INPUT\n\nCuts a live MPEG-TS into HLS segments and announces each to hls-uploader.\n' +
-    'INPUT is - for stdin, a file, or a FIFO, whose writers may come and go.\n\n' +
+    `${INPUTS}\n\n` +
     `The arguments of the original live_upload do as well:\n  hls-segmenter ${LEGACY_USAGE}`,
   live_upload: `[options] ${LEGACY_USAGE}\n\nThe original's arguments, done by hls-segmenter.`,
 };
@@ -140,6 +172,8 @@ export async function loadSettings(
               'one bitrate, from a pipe: ffmpeg … -f mpegts - | hls-segmenter …',
             ],
             ['--end-on-eof -', 'the stream is over when the encoder ends'],
+            ['udp://@239.1.1.1:5004?interface=eth1', 'multicast, raw or RTP'],
+            ['--loop clip.ts', 'a file for ever, at live rate, for demos and tests'],
           ],
     epilogue:
       'Exit codes: 0 the input ended or the process was asked to stop, 1 the input is refused or was lost, 2 wrong usage.',
@@ -164,6 +198,7 @@ export async function loadSettings(
   }
   const { uploader, source, drainTimeout, audioWait, renditions, bandwidth, endOnEof, token, logLevel } =
     options;
+  const { inputTimeout, loop, realtime = loop } = options;
   const { channel, rendition, segmentDuration, spool } = legacy ?? options;
   const atEof = endOnEof ?? (legacy ? true : undefined);
   if (renditions && !renditions.includes(rendition)) {
@@ -180,6 +215,8 @@ export async function loadSettings(
     segmentDuration,
     uploaders: uploader.map(parseAddress),
     spoolFolder: spoolFolder(spool ?? defaultSpoolBase(), channel, rendition, source),
+    realtime,
+    loop,
     drainTimeoutMs: drainTimeout * 1000,
     logLevel,
     warnings,
@@ -188,6 +225,7 @@ export async function loadSettings(
     ...(legacy && { names: legacy.names }),
     ...(token !== undefined && { token }),
     ...(atEof !== undefined && { endOnEof: atEof }),
+    ...(inputTimeout !== undefined && { inputTimeoutMs: inputTimeout * 1000 }),
     ...(audioWait !== undefined && { audioWaitSeconds: audioWait }),
   };
 }

@@ -6,6 +6,8 @@ import type { Spool } from './spool.js';
 
 /** How long to wait before a disk that takes nothing at all is tried again. */
 const RETRY_MS = 1000;
+/** How many of the newest announcements are kept in memory too: with a connection they are said at once. */
+const MOST_FRESH = 4;
 
 /** What is kept in memory of an announcement; the rest is read from disk when it is announced. */
 export interface OutboxEntry {
@@ -41,7 +43,7 @@ export interface OutboxOptions {
  * recorded is kept in memory, announced once its index is marked as used, and recorded as soon as the disk takes it.
  */
 export class Outbox implements CutSink {
-  /** Final answers by kind, and segments that were lost before they could be sent (each is a gap, and answered). */
+  /** Final answers to segments by kind, and segments that were lost before they could be sent (each is a gap). */
   readonly counters: Record<Answer | 'lost', number> = { published: 0, dropped: 0, rejected: 0, lost: 0 };
   /** Called whenever there may be more to announce, or less to wait for. */
   onChange: () => void = () => undefined;
@@ -52,6 +54,8 @@ export class Outbox implements CutSink {
   readonly #closing = new AbortController();
   /** By index, ascending. */
   readonly #entries = new Map<number, Entry>();
+  /** The newest announcements by index, so that they need not be read back; a backlog is on disk only. */
+  readonly #fresh = new Map<number, Announcement>();
   #tracks: Tracks[] = [];
   #tracksWritten = true;
   #nextIndex = 0;
@@ -107,6 +111,8 @@ export class Outbox implements CutSink {
   async announcement(index: number): Promise<Announcement | undefined> {
     const entry = this.#entries.get(index);
     if (!entry || entry.message) return entry?.message;
+    const fresh = this.#fresh.get(index);
+    if (fresh) return fresh;
     try {
       return await this.#store.read(index);
     } catch (error) {
@@ -187,8 +193,9 @@ export class Outbox implements CutSink {
   settle(index: number, answer: Answer): void {
     const entry = this.#entries.get(index);
     if (!entry) return;
-    this.counters[answer]++;
+    if (entry.type === 'segment') this.counters[answer]++;
     this.#entries.delete(index);
+    this.#fresh.delete(index);
     this.#bytes -= entry.bytes;
     this.#settling = this.#settling.then(() => this.#forget(index));
     this.onChange();
@@ -218,6 +225,7 @@ export class Outbox implements CutSink {
       reason: reason.slice(0, 500),
     };
     this.#bytes -= entry.bytes;
+    this.#fresh.delete(index);
     this.#entries.set(index, { index, type: 'gap', bytes: 0, since: entry.since, message });
     this.#enter(() => this.#recordLate());
     await this.#entering;
@@ -272,6 +280,9 @@ export class Outbox implements CutSink {
     await this.#writeTracks();
     await this.#store.write(message);
     this.#add(message);
+    this.#fresh.set(message.index, message);
+    for (const index of this.#fresh.keys())
+      if (index <= message.index - MOST_FRESH) this.#fresh.delete(index);
     await this.#recordLate();
   }
 

@@ -1,15 +1,19 @@
 import { close, constants, openSync, readSync } from 'node:fs';
-import { errorCode, sleep, type Clock } from '@hls-uplink/runtime';
+import { errorCode, type Clock } from '@hls-uplink/runtime';
 import type { Source } from './source.js';
 
 /** Read at once; a pipe may have been made larger than usual. */
 const READ_BYTES = 256 * 1024;
 /** What a pipe holds unless set otherwise (pipe(7)). */
 const PIPE_BYTES = 64 * 1024;
+/** Found in the pipe after a pause, so much shows that the writer waits for us or soon will. */
+const BUSY_BYTES = PIPE_BYTES * 0.75;
+/** The pause is to be so long that so much is found after it: few wake-ups, and room left for a burst. */
+const WANTED_BYTES = PIPE_BYTES * 0.6;
 /** Read at one go before others have their turn. */
 const TURN_BYTES = 1024 * 1024;
 /** Longest pause between two looks at a pipe: what it adds to the latency, and what saves wake-ups at live rate. */
-const LONGEST_PAUSE_MS = 40;
+const LONGEST_PAUSE_MS = 80;
 
 /**
  * Reads a file descriptor that does not block until it has nothing more, then pauses. Waking for every write of the
@@ -21,6 +25,11 @@ export class NonBlockingReader {
   #sinceTurn = 0;
   #sincePause = 0;
   #pauseMs = 1;
+  /** The last read took all there was. */
+  #isDrained = false;
+  /** Ends the pause. */
+  #wake: () => void = () => undefined;
+  readonly #listening = new WeakSet<AbortSignal>();
 
   constructor(
     readonly fd: number,
@@ -29,6 +38,11 @@ export class NonBlockingReader {
 
   /** The next bytes, valid until the next call; `'nothing'` for now; `'end'` when there is nothing and no writer has it open. */
   next(): Uint8Array | 'nothing' | 'end' {
+    // To be told so by the system costs an error with its stack.
+    if (this.#isDrained) {
+      this.#isDrained = false;
+      return 'nothing';
+    }
     let bytes: number;
     try {
       bytes = readSync(this.fd, this.#buffer, 0, READ_BYTES, null);
@@ -39,32 +53,47 @@ export class NonBlockingReader {
     if (bytes === 0) return 'end';
     this.#sinceTurn += bytes;
     this.#sincePause += bytes;
+    this.#isDrained = this.#sincePause < BUSY_BYTES;
     return this.#buffer.subarray(0, bytes);
   }
 
   /** Gives way to timers and sockets when much was read at one go. */
-  async turn(): Promise<void> {
+  turn(): Promise<void> | void {
     if (this.#sinceTurn < TURN_BYTES) return;
     this.#sinceTurn = 0;
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    return immediately();
   }
 
   /** Waits for more. */
-  async pause(signal: AbortSignal): Promise<void> {
-    const isBusy = this.#sincePause >= PIPE_BYTES * 0.75;
-    this.#pauseMs = isBusy
-      ? Math.floor(this.#pauseMs / 4)
-      : Math.min(LONGEST_PAUSE_MS, Math.max(1, this.#pauseMs * 2));
+  pause(signal: AbortSignal): Promise<void> {
+    const found = this.#sincePause;
+    if (found >= BUSY_BYTES) this.#pauseMs = Math.floor(this.#pauseMs / 4);
+    else {
+      const wanted = Math.max(1, this.#pauseMs) * Math.min(2, WANTED_BYTES / found);
+      this.#pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(1, Math.round(wanted)));
+    }
     this.#sincePause = 0;
     this.#sinceTurn = 0;
-    if (this.#pauseMs > 0) await sleep(this.clock, this.#pauseMs, signal);
-    else await new Promise<void>((resolve) => setImmediate(resolve));
+    if (this.#pauseMs === 0 || signal.aborted) return immediately();
+    if (!this.#listening.has(signal)) {
+      this.#listening.add(signal);
+      signal.addEventListener('abort', () => this.#wake(), { once: true });
+    }
+    return new Promise((resolve) => {
+      const cancel = this.clock.after(this.#pauseMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
   close(): void {
     close(this.fd, () => undefined);
   }
 }
+
+const immediately = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A pipe that ends when its writers have gone. */
 export class PipeSource implements Source {
@@ -92,7 +121,8 @@ export class PipeSource implements Source {
         if (chunk === 'nothing') await reader.pause(signal);
         else {
           yield chunk;
-          await reader.turn();
+          const turn = reader.turn();
+          if (turn) await turn;
         }
       }
     } finally {

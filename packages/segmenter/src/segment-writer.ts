@@ -11,8 +11,9 @@ import {
   type Program,
 } from '@hls-uplink/mpegts';
 import type { KeyPicture } from '@hls-uplink/protocol';
+import type { Disk } from './disk.js';
 import { Lane } from './lane.js';
-import { PartFile, type Disk } from './part-file.js';
+import { PartFile } from './part-file.js';
 
 /** Sound further than that from the cut is on another clock and goes by arrival. */
 const SAME_CLOCK_TICKS = 10 * 90_000;
@@ -172,21 +173,22 @@ export class SegmentWriter<T> {
     }
   }
 
-  packet(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
+  /** Packets of one track, side by side in `bytes[from, to)`. */
+  packets(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack): void {
     const lane = this.#lanes[track.index];
     if (lane === undefined) {
       // A PCR on a PID of its own.
-      if (this.#current) this.#append(this.#current.file, bytes, at);
-      else this.droppedPackets++;
+      if (this.#current) this.#append(this.#current.file, bytes, from, to);
+      else this.droppedPackets += (to - from) / PACKET_SIZE;
       return;
     }
     if (lane.aside) {
-      lane.aside.add(bytes, at);
+      lane.aside.add(bytes, from, to);
       if (lane.aside.bytes > LARGEST_ASIDE_BYTES) this.#placeAside(lane, 'end');
     } else if (lane.file) {
-      this.#append(lane.file, bytes, at);
+      this.#append(lane.file, bytes, from, to);
       if (lane === this.#keyLane) this.#key!.bytes = this.#offset(lane.file) - this.#key!.offset;
-    } else this.droppedPackets++;
+    } else this.droppedPackets += (to - from) / PACKET_SIZE;
     if (lane.expected !== 'nothing' && this.#isThere(lane)) this.#arrived(lane);
   }
 
@@ -196,14 +198,14 @@ export class SegmentWriter<T> {
     this.#runFile = undefined;
   }
 
-  #append(file: PartFile, bytes: Uint8Array, at: number): void {
-    if (file !== this.#runFile || bytes !== this.#runBytes || at !== this.#runTo) {
+  #append(file: PartFile, bytes: Uint8Array, from: number, to: number): void {
+    if (file !== this.#runFile || bytes !== this.#runBytes || from !== this.#runTo) {
       this.flush();
       this.#runFile = file;
       this.#runBytes = bytes as Uint8Array<ArrayBuffer>;
-      this.#runFrom = at;
+      this.#runFrom = from;
     }
-    this.#runTo = at + PACKET_SIZE;
+    this.#runTo = to;
   }
 
   #offset(file: PartFile): number {

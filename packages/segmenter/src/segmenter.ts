@@ -45,9 +45,17 @@ export async function runSegmenter(settings: Settings, { clock, env, stderr }: S
   const systemd = createSystemdNotifier({ env, logger, clock });
   let spool: Spool | undefined;
   try {
-    const onWriterGone = (): Promise<void> | undefined => segmenter?.inputLost('the writer of the FIFO went');
-    const onWriterBack = (): void => logger.info('the FIFO has a writer again');
-    const source = await openSource(settings.input, { clock, onWriterGone, onWriterBack });
+    const { inputTimeoutMs: timeoutMs, endOnEof, realtime, loop } = settings;
+    const source = await openSource(settings.input, {
+      clock,
+      logger,
+      onLost: (reason) => segmenter?.inputLost(reason),
+      onBack: () => logger.info('the input is back', { input: source.name }),
+      realtime,
+      loop,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(endOnEof !== undefined && { endOnEof }),
+    });
     spool = await Spool.open({ folder, waitMs, clock, logger, signal: shutdown.signal });
     const outbox = await Outbox.open({ spool, clock, logger });
     const segmenter: Segmenter | undefined = new Segmenter(settings, {
@@ -56,6 +64,7 @@ export async function runSegmenter(settings: Settings, { clock, env, stderr }: S
       outbox,
       clock,
       logger,
+      statusLine,
     });
     statusLine.start(() => segmenter.status);
     await segmenter.run(shutdown, systemd, stderr.isTTY === true);
@@ -76,6 +85,7 @@ interface Parts {
   outbox: Outbox;
   clock: Clock;
   logger: Logger;
+  statusLine: StatusLine;
 }
 
 class Segmenter {
@@ -182,7 +192,7 @@ class Segmenter {
   }
 
   async #drain(): Promise<void> {
-    const { outbox, logger, spool } = this.#parts;
+    const { outbox, logger, spool, statusLine } = this.#parts;
     await outbox.entered();
     if (outbox.size > 0) this.#client.start();
     const { drainTimeoutMs } = this.#settings;
@@ -194,6 +204,8 @@ class Segmenter {
         seconds: drainTimeoutMs / 1000,
       });
     }
+    // It leaves what held while there was a connection; `done` stands below it.
+    statusLine.stop();
     await this.#client.close();
     await outbox.close();
     if (this.#speaks)

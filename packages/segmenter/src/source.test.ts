@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { systemClock } from '@hls-uplink/runtime';
+import { silentLogger, systemClock } from '@hls-uplink/runtime';
 import { until } from './fake-uploader.test.helper.js';
-import { openSource, type InputSource } from './source.js';
+import { openSource, type InputSource, type SourceOptions } from './source.js';
 import { TempFolder } from './spool.test.helper.js';
 
 let folder: TempFolder;
@@ -22,16 +22,18 @@ afterEach(() => folder[Symbol.asyncDispose]());
 
 const read = (): Buffer => Buffer.concat(chunks);
 
-function openInput(input: string): Promise<InputSource> {
+function openInput(input: string, options: Partial<SourceOptions> = {}): Promise<InputSource> {
   return openSource(input, {
     clock: systemClock,
-    onWriterGone: () => void events.push(`gone after ${read().length}`),
-    onWriterBack: () => void events.push(`back after ${read().length}`),
+    logger: silentLogger,
+    onLost: () => void events.push(`gone after ${read().length}`),
+    onBack: () => void events.push(`back after ${read().length}`),
+    ...options,
   });
 }
 
-async function readAll(input: string): Promise<void> {
-  const source = await openInput(input);
+async function readAll(input: string, options: Partial<SourceOptions> = {}): Promise<void> {
+  const source = await openInput(input, options);
   for await (const chunk of source.read(stop.signal)) chunks.push(Buffer.from(chunk));
 }
 
@@ -71,11 +73,20 @@ describe('a file', () => {
     });
   });
 
-  test('by URL is refused, and no password shown', async () => {
-    const opened = openInput('udp://me:secret@239.0.0.1:1234');
-    await expect(opened).rejects.toMatchObject({ code: 'input-unsupported' });
+  test('of an unknown kind is refused, and no password shown', async () => {
+    const opened = openInput('rtmp://me:secret@host/live?key=secret');
+    await expect(opened).rejects.toMatchObject({ code: 'input-url' });
     await expect(opened).rejects.not.toThrow('secret');
   });
+});
+
+test.each(['realtime', 'loop'] as const)('--%s is for files alone', async (option) => {
+  for (const input of ['udp://@239.1.1.1:0', '/dev/null']) {
+    await expect(openInput(input, { [option]: true })).rejects.toMatchObject({
+      code: 'bad-option',
+      message: expect.stringMatching(`--${option} is for files`),
+    });
+  }
 });
 
 describe('a FIFO', () => {
@@ -113,6 +124,20 @@ describe('a FIFO', () => {
     await writer.close();
     await until(() => events.length === 3);
     expect(events).toEqual(['gone after 3', 'back after 3', 'gone after 8']);
+  });
+
+  test('whose writer says nothing for too long counts as gone, until it goes on', async () => {
+    stop.abort();
+    await writer.close();
+    await reading;
+    stop = new AbortController();
+    reading = readAll(path, { timeoutMs: 30 });
+    writer = await open(path, 'w');
+    await writer.write('one');
+    await until(() => events.length === 1);
+    await writer.write('two');
+    await until(() => read().length === 6);
+    expect(events.slice(0, 2)).toEqual(['gone after 3', 'back after 3']);
   });
 
   test('takes megabytes at full speed, in order, while the event loop goes on', async () => {

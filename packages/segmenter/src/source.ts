@@ -1,9 +1,13 @@
 import { constants, createReadStream, fstatSync, type Stats } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { isatty } from 'node:tty';
-import { ConfigError, errorCode, errorText, type Clock } from '@hls-uplink/runtime';
+import { ConfigError, errorCode, errorText, type Clock, type Logger } from '@hls-uplink/runtime';
 import { FifoSource } from './fifo-source.js';
+import { FilePlayer } from './file-player.js';
+import { looksLikeUrl } from './input-url.js';
 import { PipeSource } from './pipe-source.js';
+import { Presence } from './presence.js';
+import { watchSilence } from './silence.js';
 
 /** Where the bytes come from. */
 export interface Source {
@@ -24,26 +28,56 @@ export interface InputSource extends Source {
 
 export interface SourceOptions {
   clock: Clock;
-  /** The writer of a FIFO went; called, and waited for, between its last chunk and the first of the next writer. */
-  onWriterGone?: () => Promise<void> | void;
-  /** After that: the next writer's first bytes are there. */
-  onWriterBack?: () => void;
+  logger: Logger;
+  /** It has gone and may come back; called, and waited for, between its last chunk and the next. */
+  onLost?: (reason: string) => Promise<void> | void;
+  /** After that: its next bytes are there. */
+  onBack?: () => void;
+  /** Without data for so long an input that is no file counts as gone; 0: never. Default: 10 s over a network, else never. */
+  timeoutMs?: number;
+  /** The end of a network connection is the end of the input. */
+  endOnEof?: boolean;
+  /** A regular file: at the rate of its PCRs, and over and over. */
+  realtime?: boolean;
+  loop?: boolean;
 }
 
+const NETWORK_TIMEOUT_MS = 10_000;
 const STDIN = 0;
 const READ_BYTES = 256 * 1024;
 
 /**
  * Finds out what the argument INPUT names; nothing is read yet.
- * @throws ConfigError `input-missing`, `input-directory`, `input-unreadable`, `input-terminal`, `input-unsupported`
+ * @throws ConfigError `input-missing`, `input-directory`, `input-unreadable`, `input-terminal`, `input-unsupported`,
+ *   `input-url`, `input-srt`, `bad-option`
  */
 export async function openSource(input: string, options: SourceOptions): Promise<InputSource> {
-  if (input === '-') return stdinSource(options.clock);
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(input)) {
-    const what =
-      'this version reads stdin (-), a file or a FIFO: let ffmpeg or another program read it, and pipe';
-    throw new ConfigError('input-unsupported', `cannot read ${withoutSecrets(input)}: ${what}`);
+  const source = looksLikeUrl(input)
+    ? await networkSource(input, options)
+    : await localSource(input, options);
+  for (const option of ['loop', 'realtime'] as const) {
+    if (!options[option] || source instanceof FilePlayer) continue;
+    const hint = 'give the path of an MPEG-TS file, or leave it out';
+    throw new ConfigError('bad-option', `--${option} is for files, and ${source.name} is none: ${hint}`);
   }
+  return source;
+}
+
+/** What networks need is loaded where it is needed. */
+async function networkSource(input: string, options: SourceOptions): Promise<InputSource> {
+  const { openNetworkSource } = await import('./network-source.js');
+  const { clock, logger, timeoutMs = NETWORK_TIMEOUT_MS, endOnEof = false } = options;
+  return openNetworkSource(input, {
+    clock,
+    logger,
+    timeoutMs,
+    endsWithPeer: endOnEof,
+    presence: new Presence(options),
+  });
+}
+
+async function localSource(input: string, options: SourceOptions): Promise<InputSource> {
+  if (input === '-') return stdinSource(options);
   const stats = await statOf(input);
   if (stats.isDirectory()) {
     throw new ConfigError(
@@ -64,21 +98,44 @@ export async function openSource(input: string, options: SourceOptions): Promise
     );
   }
   if (stats.isFIFO()) {
-    return {
-      name: input,
-      isRegularFile: false,
-      read: (signal) => new FifoSource(input, options).read(signal),
-    };
+    const presence = new Presence(options);
+    const fifo = new FifoSource(input, options.clock, presence);
+    return watched(
+      { name: input, isRegularFile: false, read: (signal) => fifo.read(signal) },
+      options,
+      presence,
+    );
   }
   if (stats.isSocket() || stats.isBlockDevice()) {
     throw new ConfigError('input-unsupported', `the input ${input} is neither a file nor a FIFO`);
   }
+  if (stats.isFile() && (options.realtime || options.loop)) {
+    const { clock, logger, realtime = false, loop = false } = options;
+    return new FilePlayer(input, { clock, logger, realtime, loop });
+  }
   return fileSource(input, stats.isFile(), (signal) => createReadStream(input, { signal, ...chunks }));
+}
+
+/** A local input from which nothing comes for too long counts as gone, where the operator wants that. */
+function watched(source: InputSource, options: SourceOptions, presence = new Presence(options)): InputSource {
+  const { clock, timeoutMs = 0 } = options;
+  if (timeoutMs <= 0) return source;
+  const onSilence = (): void => void presence.lost(`nothing has come for ${timeoutMs / 1000} s`);
+  return {
+    ...source,
+    async *read(signal) {
+      for await (const chunk of watchSilence(source.read(signal), { clock, timeoutMs, onSilence })) {
+        const returning = presence.heard();
+        if (returning) await returning;
+        yield chunk;
+      }
+    },
+  };
 }
 
 const chunks = { highWaterMark: READ_BYTES };
 
-function stdinSource(clock: Clock): InputSource {
+function stdinSource(options: SourceOptions): InputSource {
   const name = 'stdin';
   if (isatty(STDIN)) {
     const hint = 'pipe an MPEG-TS into it, as in: ffmpeg … -f mpegts - | hls-segmenter -';
@@ -89,8 +146,8 @@ function stdinSource(clock: Clock): InputSource {
     throw new ConfigError('input-directory', 'stdin is a directory: give an MPEG-TS file or a pipe');
   }
   if (stats.isFIFO()) {
-    const pipe = PipeSource.reopen(STDIN, clock);
-    if (pipe) return { name, isRegularFile: false, read: (signal) => pipe.read(signal) };
+    const pipe = PipeSource.reopen(STDIN, options.clock);
+    if (pipe) return watched({ name, isRegularFile: false, read: (signal) => pipe.read(signal) }, options);
   }
   // Not opened again by its name: the offset of a file that was given to us may be anywhere.
   if (stats.isFile()) {
@@ -98,10 +155,11 @@ function stdinSource(clock: Clock): InputSource {
       createReadStream('', { fd: STDIN, autoClose: false, signal, ...chunks }),
     );
   }
-  return fileSource(name, false, (signal) => {
+  const other = fileSource(name, false, (signal) => {
     signal.addEventListener('abort', () => process.stdin.destroy(), { once: true });
     return process.stdin;
   });
+  return watched(other, options);
 }
 
 function fileSource(
@@ -153,5 +211,3 @@ function statOfStdin(): Stats {
     throw new ConfigError('input-unreadable', `cannot read stdin: ${errorText(error)}`, { cause: error });
   }
 }
-
-const withoutSecrets = (url: string): string => url.replace(/\/\/[^/@]*@/, '//…@');

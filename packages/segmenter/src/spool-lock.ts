@@ -41,15 +41,17 @@ export class SpoolLock {
 
   /**
    * Waits up to `waitMs` for another holder to go.
+   * @param onWait called at once with each holder that is waited for
    * @throws SpoolLockedError; an errno error when the folder cannot be written; the signal's reason
    */
   static async acquire(
     folder: string,
     waitMs: number,
     clock: Clock,
-    signal?: AbortSignal,
+    { signal, onWait }: { signal?: AbortSignal; onWait?: (pid: number) => void } = {},
   ): Promise<SpoolLock> {
     const until = clock.monotonic() + waitMs;
+    let waitedFor: number | undefined;
     const mine = JSON.stringify(await thisProcess());
     for (;;) {
       const highest = Math.max(0, ...(await lockNumbers(folder)));
@@ -57,6 +59,8 @@ export class SpoolLock {
       if (holder && (await isAlive(holder))) {
         signal?.throwIfAborted();
         if (clock.monotonic() >= until) throw new SpoolLockedError(folder, holder.pid);
+        if (holder.pid !== waitedFor) onWait?.(holder.pid);
+        waitedFor = holder.pid;
         await sleep(clock, POLL_MS, signal);
         continue;
       }

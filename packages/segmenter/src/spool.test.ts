@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { ConfigError, systemClock } from '@hls-uplink/runtime';
+import { ConfigError, ManualClock, systemClock } from '@hls-uplink/runtime';
 import { SpoolLock } from './spool-lock.js';
-import { spoolFolder } from './spool.js';
+import { until } from './fake-uploader.test.helper.js';
+import { Spool, spoolFolder } from './spool.js';
 import { LogBook, openSpool, TempFolder } from './spool.test.helper.js';
 
 let folder: TempFolder;
@@ -110,10 +111,46 @@ describe('the lock', () => {
     await (await second).close();
   });
 
+  test('of another is waited for with one line that says whose it is, and a stop meanwhile with another', async () => {
+    const holder = await openSpool(folder.path);
+    const log = new LogBook();
+    const stop = new AbortController();
+    const clock = new ManualClock();
+    const options = { folder: folder.path, waitMs: 10_000, clock, logger: log, signal: stop.signal };
+    const waiting = Spool.open(options).catch((reason: unknown) => reason);
+    await until(() => clock.pending > 0);
+    // Again and again it looks, without another word.
+    for (let looks = 0; looks < 3; looks++) {
+      clock.advance(100);
+      await until(() => clock.pending > 0);
+    }
+    const fields = { folder: folder.path, pid: process.pid };
+    const message = `process ${process.pid}, another hls-segmenter, holds the spool folder; waiting up to 10 s for it to end`;
+    expect(log.lines).toEqual([{ level: 'warn', message, fields }]);
+    stop.abort(new Error('stopped'));
+    expect(await waiting).toMatchObject({ message: 'stopped' });
+    expect(log.lines.slice(1)).toEqual([
+      {
+        level: 'info',
+        message: 'asked to stop while the spool folder was waited for',
+        fields: { folder: folder.path },
+      },
+    ]);
+    await holder.close();
+  });
+
+  test('that nobody has, or that is not waited for, makes no line', async () => {
+    const log = new LogBook();
+    const holder = await openSpool(folder.path, 10_000, log);
+    expect(await codeOf(openSpool(folder.path, 0, log))).toBe('spool-locked');
+    await holder.close();
+    expect(log.lines.filter(({ level }) => level !== 'debug')).toEqual([]);
+  });
+
   test('stops waiting when asked to', async () => {
     const lock = await SpoolLock.acquire(folder.path, 0, systemClock);
     const stop = new AbortController();
-    const second = SpoolLock.acquire(folder.path, 60_000, systemClock, stop.signal);
+    const second = SpoolLock.acquire(folder.path, 60_000, systemClock, { signal: stop.signal });
     stop.abort(new Error('stopped'));
     await expect(second).rejects.toThrow('stopped');
     await lock.release();

@@ -48,7 +48,14 @@ export class Spool {
     try {
       await makeFolder(folder);
       await access(folder, constants.W_OK | constants.X_OK | constants.R_OK);
-      const lock = await SpoolLock.acquire(folder, waitMs, clock, signal);
+      const lock = await SpoolLock.acquire(folder, waitMs, clock, {
+        ...(signal && { signal }),
+        onWait: (pid) =>
+          logger.warn(
+            `process ${pid}, another hls-segmenter, holds the spool folder; waiting up to ${waitMs / 1000} s for it to end`,
+            { folder, pid },
+          ),
+      });
       try {
         const removed = await removeParts(folder);
         if (removed > 0)
@@ -60,7 +67,10 @@ export class Spool {
         throw error;
       }
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (signal?.aborted) {
+        logger.info('asked to stop while the spool folder was waited for', { folder });
+        throw error;
+      }
       throw spoolError(folder, waitMs, error);
     }
   }

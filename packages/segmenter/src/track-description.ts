@@ -7,7 +7,7 @@ import type { Pace } from './pace.js';
 export function describeTracks(tracks: readonly ElementaryTrack[], pace: Pace): CutTracks {
   const described: Track[] = [];
   for (const track of tracks) {
-    const { pid, kind, language, sps } = track;
+    const { pid, kind, language, sps, codecs } = track;
     const common = { kind, pid, ...(language !== undefined && { language }) };
     const parameters = track.counter?.parameters;
     if (kind === 'video' && sps) {
@@ -21,10 +21,17 @@ export function describeTracks(tracks: readonly ElementaryTrack[], pace: Pace): 
       });
     } else if (kind === 'audio' && parameters) {
       described.push({ ...common, ...parameters });
-    } else if (kind === 'other') described.push(common);
+    } else if (kind === 'other' || isUnread(track)) {
+      described.push({ ...common, ...(codecs !== undefined && { codec: codecs }) });
+    }
   }
   const video = tracks.some(({ kind }) => kind === 'video');
   return { tracks: described, ...(video && pace.gop !== undefined && { gop: pace.gop }) };
+}
+
+/** Something of it has arrived, but there is nobody who could read its headers; or, of pictures, none came. */
+function isUnread({ kind, units, counter }: ElementaryTrack): boolean {
+  return units > 0 && (kind === 'video' || !counter);
 }
 
 /**
@@ -34,7 +41,7 @@ export function describeTracks(tracks: readonly ElementaryTrack[], pace: Pace): 
 export function completeTracks(before: CutTracks, after: CutTracks): CutTracks {
   const tracks = after.tracks.map((late) => {
     const early = before.tracks.find(({ pid }) => pid === late.pid);
-    if (!early) return late;
+    if (!early || early.codec === undefined) return late;
     return late.frameRate === undefined ? early : { frameRate: late.frameRate, ...early };
   });
   return { ...after, tracks };

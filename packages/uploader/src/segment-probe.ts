@@ -44,8 +44,8 @@ export class SegmentProbe {
         this.#program ??= program;
         this.#pid = this.#program.reference.pid;
       },
-      unit: (track, { pts, key }) => {
-        if (track.pid === this.#pid) this.#pictures.push({ pts, key });
+      unit: (track, { pts, key, access }) => {
+        if (track.pid === this.#pid) this.#pictures.push({ pts, key: key && access !== 'gradual' });
       },
       packets() {},
       flush() {},
@@ -150,9 +150,14 @@ function gopOf(timed: readonly PictureStart[], start: number, duration: number):
   return Math.round(Math.max(...distances)) || undefined;
 }
 
-function describe({ kind, pid, language, sps, counter }: ElementaryTrack, frameTicks: number): Track[] {
+function describe(
+  { kind, pid, language, sps, counter, codecs, units }: ElementaryTrack,
+  frameTicks: number,
+): Track[] {
   const common = { kind, pid, ...(language !== undefined && { language }) };
   if (kind === 'other') return [common];
+  if (kind === 'audio' && !counter && units > 0)
+    return [{ ...common, ...(codecs !== undefined && { codec: codecs }) }];
   if (kind === 'audio') return counter?.parameters ? [{ ...common, ...counter.parameters }] : [];
   if (!sps) return [];
   const frameRate = Math.round((TICKS_PER_SECOND / frameTicks) * 1000) / 1000;

@@ -1,0 +1,28 @@
+import type { PictureHead, VideoParameters } from './access-unit.js';
+import { H264Head } from './h264.js';
+import { HevcHead } from './hevc.js';
+import { readHevcParameters } from './hevc-sps.js';
+import { MpegVideoHead, readSequenceHeader } from './mpeg-video.js';
+import { readSps } from './sps.js';
+
+/** How the pictures of a video codec are found and described. */
+export interface VideoCoding {
+  /** A fresh one for each track. */
+  head(): PictureHead;
+  /**
+   * @param bytes what stands at `[spsFrom, spsTo)` of the head
+   * @throws MediaError `bad-parameter-set`
+   */
+  parameters(bytes: Uint8Array): VideoParameters;
+}
+
+export const videoCodings = {
+  h264: { head: () => new H264Head(), parameters: readSps },
+  hevc: { head: () => new HevcHead(), parameters: readHevcParameters },
+  'mpeg-video': { head: () => new MpegVideoHead(), parameters: readSequenceHeader },
+} as const satisfies Record<string, VideoCoding>;
+
+/** Of a `Coding`; `undefined`: not one whose pictures are found. */
+export function videoCoding(coding: string): VideoCoding | undefined {
+  return Object.hasOwn(videoCodings, coding) ? videoCodings[coding as keyof typeof videoCodings] : undefined;
+}

@@ -1,0 +1,117 @@
+import {
+  intraRefreshObstacles,
+  obstaclesOf,
+  TICKS_PER_SECOND,
+  type ElementaryTrack,
+  type Obstacle,
+} from '@hls-uplink/mpegts';
+import type { Clock, Logger } from '@hls-uplink/runtime';
+import { LogLimit } from './log-limit.js';
+
+/** A GOP fits the target where it misses it by no more than this part: that of 59.94 pictures a second does. */
+const FIT = 0.005;
+
+/** Tells the operator what players will not play, and what does not let segments be what they are meant to be. */
+export class TrackRemarks {
+  readonly #limit: LogLimit;
+  readonly #played = new WeakSet<ElementaryTrack>();
+  readonly #gops = new Set<string>();
+  #isRefreshed = false;
+  #isKeyless = false;
+
+  constructor(
+    private readonly logger: Logger,
+    clock: Clock,
+    private readonly targetSeconds: number,
+  ) {
+    this.#limit = new LogLimit(clock);
+  }
+
+  /** Which players cannot play a track, once it is known what it is: once for each. */
+  tracks(tracks: readonly ElementaryTrack[]): void {
+    for (const track of tracks) {
+      const codec = track.counter?.parameters?.codec;
+      if (this.#played.has(track) || (track.counter && codec === undefined)) continue;
+      this.#played.add(track);
+      this.#obstacles(
+        `the ${track.kind} track is ${track.coding}`,
+        track.pid,
+        obstaclesOf(track.coding, codec),
+      );
+    }
+  }
+
+  /** A segment starts where the pictures are only beginning to be refreshed. Said once. */
+  refresh(pid: number): void {
+    if (this.#isRefreshed) return;
+    this.#isRefreshed = true;
+    this.#obstacles(
+      'the pictures are refreshed bit by bit (intra refresh), so that segments are not independent',
+      pid,
+      intraRefreshObstacles(),
+    );
+  }
+
+  /** Nothing to start at came for so long that pictures go out without. Said once. */
+  keyless(frameRate: number | undefined): void {
+    if (this.#isKeyless) return;
+    this.#isKeyless = true;
+    this.logger.warn(
+      'there is no key picture: segments start at any picture and are not independent, so players may show nothing',
+      { remedy: this.#flags(this.targetSeconds, frameRate) },
+    );
+  }
+
+  /** A segment had to end before the next key picture. Said once a minute. */
+  forced(frameRate: number | undefined): void {
+    this.#limit.say('forced', (fields) =>
+      this.logger.warn(
+        'no key picture came in time: the segment was cut before it became longer than the channel allows, and the next one is not independent',
+        { ...fields, remedy: this.#flags(this.targetSeconds, frameRate) },
+      ),
+    );
+  }
+
+  /**
+   * Key pictures are further apart than the target, or so that segments cannot all have its length. Each said once.
+   *
+   * @param gop longest distance of key pictures, ticks
+   */
+  gop(gop: number, frameRate: number | undefined): void {
+    const target = this.targetSeconds;
+    const seconds = gop / TICKS_PER_SECOND;
+    const perSegment = Math.max(1, Math.round(target / seconds));
+    if (Math.abs(perSegment * seconds - target) <= FIT * target) return;
+    const what =
+      seconds > target ? 'further apart than the segments are to be long' : 'no part of the segment duration';
+    if (this.#gops.has(what)) return;
+    this.#gops.add(what);
+    const longest = Math.ceil(target / seconds) * seconds;
+    this.logger.warn(`key pictures are ${text(seconds)} s apart, ${what}`, {
+      segmentDuration: target,
+      longestSegment: Number(text(longest)),
+      remedy: this.#flags(target / Math.ceil(target / seconds), frameRate),
+    });
+  }
+
+  #obstacles(what: string, pid: number, obstacles: readonly Obstacle[]): void {
+    if (obstacles.length === 0) return;
+    const fields = Object.fromEntries(
+      obstacles.map(({ player, where, reason }) => [
+        player,
+        `${where === 'never' ? 'does not play it' : 'plays it in some browsers'}: ${reason}`,
+      ]),
+    );
+    this.logger.warn(`${what}, which not every player plays`, { pid, ...fields });
+  }
+
+  /** What to tell ffmpeg for a key picture every `seconds`. */
+  #flags(seconds: number, frameRate: number | undefined): string {
+    if (frameRate === undefined)
+      return `a keyframe interval of ${text(seconds)} s, without others at scene changes`;
+    const pictures = Math.max(1, Math.round(seconds * frameRate));
+    return `ffmpeg -g ${pictures} -keyint_min ${pictures} -sc_threshold 0`;
+  }
+}
+
+const text = (seconds: number): string => String(Math.round(seconds * 1000) / 1000);
