@@ -16,7 +16,9 @@ export function channelStatus(worker: ChannelWorker, nowMs: number, served: bool
     /** Of the multivariant playlist, when this server has it. */
     ...(served && !id.includes(':') && { playlist: `/live/${settings.channel}/index.m3u8` }),
     multivariant: state.multivariant.storedText !== '',
-    renditions: Object.values(state.renditions).map((rendition) => renditionStatus(rendition, nowMs)),
+    renditions: Object.values(state.renditions)
+      .sort(bySize)
+      .map((rendition) => renditionStatus(rendition, nowMs)),
     sources: Object.entries(state.sources).map(([session, { facts, connected, gone, settled }]) => ({
       session,
       rendition: facts.rendition,
@@ -27,6 +29,16 @@ export function channelStatus(worker: ChannelWorker, nowMs: number, served: bool
     })),
     counts,
   };
+}
+
+/** As in the multivariant playlist. */
+function bySize(a: RenditionState, b: RenditionState): number {
+  return area(a) - area(b) || (a.name < b.name ? -1 : 1);
+}
+
+function area({ tracks }: RenditionState): number {
+  const { width = 0, height = 0 } = tracks.find(({ kind }) => kind === 'video') ?? {};
+  return width * height;
 }
 
 function renditionStatus(rendition: RenditionState, nowMs: number): unknown {

@@ -27,6 +27,8 @@ export interface ChannelWorkerOptions {
   /** Identity in journal and log; the channel's name, with its bucket unless that is the default one. */
   id: string;
   settings: ChannelSettings;
+  /** Put before its segments' names in playlists, unless a peer says its own; '' for none. */
+  urlPrefix: string;
   logic: ChannelLogic;
   lanes: StoreLanes;
   journal: Journal;
@@ -41,9 +43,10 @@ export interface SourceLink {
   tell(message: UploaderMessage): void;
 }
 
+/** What was dropped the state counts, for each rendition. */
 export interface ChannelCounts {
+  /** Final answers; `leave` and `end` are answered so, too. */
   published: number;
-  dropped: Record<string, number>;
   rejected: number;
   lost: number;
 }
@@ -53,7 +56,7 @@ export interface ChannelCounts {
  * what the reducer decided. All decisions are the reducer's.
  */
 export class ChannelWorker {
-  readonly counts: ChannelCounts = { published: 0, dropped: {}, rejected: 0, lost: 0 };
+  readonly counts: ChannelCounts = { published: 0, rejected: 0, lost: 0 };
   readonly #options: ChannelWorkerOptions;
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
@@ -118,7 +121,7 @@ export class ChannelWorker {
     this.#options.journal.hold(this.id, session);
     this.#links.set(session, link);
     await this.#options.journal.append(this.id, { type: 'session', facts: link.facts });
-    if (this.#links.get(session) === link) this.#dispatch({ type: 'connected', facts: link.facts });
+    if (this.#links.get(session) === link) this.#connected(link.facts);
   }
 
   /** As `attach` for a source whose facts go to the journal with its first announcement. */
@@ -198,7 +201,7 @@ export class ChannelWorker {
     if ((this.#state.sources[announcement.session]?.last?.index ?? -1) >= announcement.index) return;
     for (const record of together) {
       if (record.type === 'session' && !this.#state.sources[record.facts.session]?.connected) {
-        this.#dispatch({ type: 'connected', facts: record.facts });
+        this.#connected(record.facts);
       }
       if (record.type === 'tracks') this.#dispatch({ type: 'tracks', tracks: record.tracks });
     }
@@ -229,8 +232,7 @@ export class ChannelWorker {
       }
     }
     for (const record of await this.#records()) {
-      if (record.type === 'session')
-        this.#dispatch({ type: 'connected', facts: record.facts, replayed: true });
+      if (record.type === 'session') this.#connected(record.facts, { replayed: true });
       if (record.type === 'tracks') this.#dispatch({ type: 'tracks', tracks: record.tracks });
       if (record.type === 'accepted') this.#dispatch({ type: 'accepted', announcement: record.announcement });
     }
@@ -259,6 +261,12 @@ export class ChannelWorker {
       }
     }
     return never();
+  }
+
+  /** The journal has what the peer said: what the operator sets may be another at the next start. */
+  #connected(facts: SourceFacts, how: { replayed?: true } = {}): void {
+    const names = { urlPrefix: this.#options.urlPrefix, ...facts.names };
+    this.#dispatch({ type: 'connected', facts: { ...facts, names }, ...how });
   }
 
   #dispatch(happening: Happening): void {
@@ -335,7 +343,6 @@ export class ChannelWorker {
 
   async #answer({ id, answer }: Extract<Effect, { type: 'answer' }>): Promise<void> {
     if (answer.type === 'published') this.counts.published++;
-    else this.counts.dropped[answer.code] = (this.counts.dropped[answer.code] ?? 0) + 1;
     this.#links.get(id.session)?.tell({ ...answer, ...id });
     const { journal, ownSpool } = this.#options;
     try {

@@ -18,6 +18,8 @@ export interface ChannelsOptions {
   lanes: StoreLanes;
   /** By the bucket names that peers may give; those of the default store lead to `lanes`. */
   buckets: ReadonlyMap<string, StoreLanes>;
+  /** Where viewers find what `lanes` has; ends with a slash. */
+  segmentUrlPrefix?: string | undefined;
   journal: Journal;
   ownSpool: OwnSpool;
   clock: SteadyClock;
@@ -77,10 +79,12 @@ export class Channels {
   }
 
   #make(id: string, channel: string, lanes: StoreLanes): ChannelWorker {
-    const { settings, logic, journal, ownSpool, clock, logger } = this.options;
+    const { settings, logic, journal, ownSpool, clock, logger, segmentUrlPrefix } = this.options;
+    const isPrefixed = segmentUrlPrefix !== undefined && lanes === this.options.lanes;
     const worker = new ChannelWorker({
       id,
       settings: { ...settings, channel },
+      urlPrefix: isPrefixed ? `${segmentUrlPrefix}${channel}/` : '',
       logic,
       lanes,
       journal,

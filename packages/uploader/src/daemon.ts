@@ -1,24 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { createSystemdNotifier, type Clock, type Logger } from '@hls-uplink/runtime';
+import { createSystemdNotifier, type Clock, type Logger, type SystemdNotifier } from '@hls-uplink/runtime';
 import { openStore } from '@hls-uplink/store';
 import { channelLogic } from './channel-logic.js';
 import { Channels } from './channels.js';
 import { HttpServer } from './http-server.js';
-import { Journal } from './journal.js';
 import { LegacyFeeds } from './legacy-feeds.js';
 import type { Settings } from './options.js';
-import { OwnSpool } from './own-spool.js';
 import { UploaderServer } from './server.js';
 import { SpoolFiles } from './spool-files.js';
+import { openStateFolder, type StateFolder } from './state-folder.js';
 import { SteadyClock } from './steady-clock.js';
 import { storeLanes, type StoreLanes } from './store-lanes.js';
+import { startWaitingServer } from './waiting-server.js';
 
 export interface DaemonDeps {
   clock: Clock;
   logger: Logger;
   env: NodeJS.ProcessEnv;
+  /** Aborted when the process is to stop, perhaps before it could begin. */
+  signal?: AbortSignal;
 }
 
 export interface Daemon {
@@ -32,10 +33,16 @@ export interface Daemon {
  * segmenters → server → sessions (and legacy feeds) → journal → channels → lanes → store; beside it the HTTP server.
  * @throws ConfigError for what cannot work
  */
-export async function startDaemon(settings: Settings, { clock, logger, env }: DaemonDeps): Promise<Daemon> {
-  const journal = await Journal.open({ folder: settings.journal, logger });
-  const ownFolder = join(settings.journal, 'spool');
-  const ownSpool = await OwnSpool.open(ownFolder, (id) => journal.has(id));
+export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise<Daemon> {
+  const { clock, logger, env, signal = new AbortController().signal } = deps;
+  // Its watchdog asks whether the process runs: a restart mends no disk.
+  const systemd = createSystemdNotifier({ env, logger, clock });
+  const opened = await openState(settings, { clock, logger, signal, systemd });
+  if (!opened) {
+    const ports = { listen: settings.listen.port, http: settings.http.port };
+    return { ports, stop: () => systemd.close() };
+  }
+  const { journal, ownSpool, ownFolder } = opened;
   const files = new SpoolFiles(settings.spoolRoots);
 
   // What the journal names is read from the own spool, too; what a peer names never is.
@@ -51,7 +58,7 @@ export async function startDaemon(settings: Settings, { clock, logger, env }: Da
   if (settings.store.location.kind === 's3') buckets.set(settings.store.location.bucket, lanes);
   for (const [name, { url }] of settings.buckets) buckets.set(name, await lanesOf(url));
 
-  const { window, targetDuration, token, spoolBytes } = settings;
+  const { window, targetDuration, segmentUrlPrefix, token, spoolBytes } = settings;
   const channels = new Channels({
     settings: {
       window,
@@ -61,6 +68,7 @@ export async function startDaemon(settings: Settings, { clock, logger, env }: Da
     logic: channelLogic,
     lanes,
     buckets,
+    segmentUrlPrefix,
     journal,
     ownSpool,
     clock: new SteadyClock(clock),
@@ -82,7 +90,6 @@ export async function startDaemon(settings: Settings, { clock, logger, env }: Da
     clock,
     ...(settings.store.location.kind === 'directory' && { folder: settings.store.location.path }),
   });
-  const systemd = createSystemdNotifier({ env, logger, clock, healthy: () => journal.healthy });
 
   for (const { health } of stores) health.start();
   channels.reopen();
@@ -119,5 +126,26 @@ export async function startDaemon(settings: Settings, { clock, logger, env }: Da
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** While the disk is full the process lives, and says so where an operator looks. */
+async function openState(
+  { journal: folder, http }: Settings,
+  deps: { clock: Clock; logger: Logger; signal: AbortSignal; systemd: SystemdNotifier },
+): Promise<StateFolder | undefined> {
+  const { systemd, ...rest } = deps;
+  let stopWaiting: (() => Promise<void>) | undefined;
+  try {
+    return await openStateFolder({
+      folder,
+      ...rest,
+      waiting: async (problem) => {
+        stopWaiting = await startWaitingServer(http, problem);
+        void systemd.ready(problem);
+      },
+    });
+  } finally {
+    await stopWaiting?.();
   }
 }

@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode } from '@hls-uplink/runtime';
+import { errorCode, errorText } from '@hls-uplink/runtime';
 
 /**
  * Makes the folder and those above it. (Node's own `recursive` never returns where the system says "no such file" of
@@ -23,4 +23,9 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Whether it failed for want of room, at whatever depth: that mends itself, or an operator does while we wait. */
+export function isDiskFull(error: unknown): boolean {
+  return /\b(ENOSPC|EDQUOT)\b|no space left on device|disk quota exceeded/i.test(errorText(error));
 }

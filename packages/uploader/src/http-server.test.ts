@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readlink, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock } from '@hls-uplink/runtime';
@@ -9,7 +11,11 @@ import { fakeLogic } from './fake-logic.test.helper.js';
 import { HttpServer } from './http-server.js';
 import { rangeOf } from './live-files.js';
 import { Peer } from './peer.test.helper.js';
+import { until } from './until.test.helper.js';
 import { startUploader, type TestUploader } from './uploader.test.helper.js';
+
+const IDLE_MS = 1000;
+const LARGE_BYTES = 188 * 200_000;
 
 interface Answer {
   status: number;
@@ -57,6 +63,9 @@ describe('HttpServer', () => {
     await writeFile(join(folder, 'live/main.m3u8'), playlist);
     await writeFile(join(folder, 'live/main-1.ts'), segment);
     await writeFile(join(folder, 'live/empty-1.ts'), '');
+    // More than the system keeps for a viewer that reads nothing.
+    await writeFile(join(folder, 'live/large-1.ts'), '');
+    await truncate(join(folder, 'live/large-1.ts'), LARGE_BYTES);
     await writeFile(join(folder, 'live/.part.ts'), segment);
     await writeFile(join(folder, 'live/notes.txt'), 'private');
     await writeFile(join(folder, 'top.ts'), segment);
@@ -73,6 +82,7 @@ describe('HttpServer', () => {
       ownSpool,
       token: 'secret',
       folder,
+      idleMs: IDLE_MS,
       clock: systemClock,
       logger: silentLogger,
     });
@@ -90,6 +100,8 @@ describe('HttpServer', () => {
     expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
     expect(page.body.toString()).toContain('<script src="/assets/hls.js">');
     expect(page.body.toString()).not.toMatch(/https?:/);
+    // Else browsers ask for /favicon.ico, which is not there.
+    expect(page.body.toString()).toContain('<link rel="icon" href="data:,">');
     const player = await ask('/assets/hls.js');
     expect(player.status).toBe(200);
     expect(player.body.length).toBeGreaterThan(100_000);
@@ -202,6 +214,48 @@ describe('HttpServer', () => {
     expect(logic.events.at(-1)?.type).toBe('end-requested');
     peer.end();
   });
+
+  function viewer(): Socket {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.on('error', () => undefined);
+    socket.write('GET /live/live/large-1.ts HTTP/1.1\r\nHost: test\r\n\r\n');
+    return socket;
+  }
+
+  /** Whether this process has a file of this name open. */
+  async function isOpen(name: string): Promise<boolean> {
+    const links = (await readdir('/proc/self/fd')).map((fd) =>
+      readlink(`/proc/self/fd/${fd}`).catch(() => ''),
+    );
+    return (await Promise.all(links)).some((path) => path.endsWith(`/${name}`));
+  }
+
+  test('a viewer that stops reading is let go', async () => {
+    const socket = viewer();
+    let bytes = 0;
+    await once(socket, 'data');
+    socket.pause();
+    expect(await isOpen('large-1.ts')).toBe(true);
+    // Only who reads hears of the end; that the file is closed can be seen.
+    await until('the server to let the file go', async () => !(await isOpen('large-1.ts')));
+    socket.on('data', (chunk: Buffer) => (bytes += chunk.length)).resume();
+    await once(socket, 'close');
+    expect(bytes).toBeLessThan(LARGE_BYTES);
+  });
+
+  test('a viewer that reads slowly gets all, however long it takes', async () => {
+    const socket = viewer();
+    const startedMs = performance.now();
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      socket.pause();
+      setTimeout(() => socket.resume(), 5);
+    });
+    await until('all to be here', () => bytes > LARGE_BYTES, 15_000);
+    expect(performance.now() - startedMs).toBeGreaterThan(2 * IDLE_MS);
+    socket.destroy();
+  }, 20_000);
 
   test('a port that is taken is said', async () => {
     const { channels, journal, server, legacy, ownSpool, lanes } = uploader;

@@ -23,11 +23,15 @@ export interface HttpServerOptions {
   token?: string | undefined;
   /** Of a directory store: served below /live. */
   folder?: string;
+  /** A connection on which nothing moves for so long is closed, milliseconds. Default a minute. */
+  idleMs?: number;
   clock: Clock;
   logger: Logger;
 }
 
 const MOST_CONNECTIONS = 1000;
+/** TCP keeps much for a slow viewer, and takes more only when a good part of that is gone. */
+const IDLE_MS = 60_000;
 /** Commands change something: no page of another site may send them. Such a header makes browsers ask first. */
 const COMMAND_HEADER = 'x-hls-uplink';
 
@@ -48,6 +52,8 @@ export class HttpServer {
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.headersTimeout = 10_000;
     this.#server.requestTimeout = 30_000;
+    // Of no progress, also while an answer goes out: a viewer that stops reading holds a file and a connection.
+    this.#server.timeout = options.idleMs ?? IDLE_MS;
   }
 
   /** @returns the port. @throws ConfigError */
@@ -105,7 +111,7 @@ export class HttpServer {
       ...stores.flatMap(({ store, health }) =>
         health.good ? [] : [`store ${store.name}: ${health.problem}`],
       ),
-      ...(journal.healthy ? [] : ['the journal cannot be written to']),
+      ...(journal.problem === undefined ? [] : [journal.problem]),
     ];
     sendJson(response, problems.length === 0 ? 200 : 503, {
       status: problems.length === 0 ? 'ready' : 'not ready',

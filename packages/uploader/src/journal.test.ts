@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ClassicLevel } from 'classic-level';
-import { silentLogger } from '@hls-uplink/runtime';
+import { ManualClock, silentLogger } from '@hls-uplink/runtime';
 import type { Segment } from '@hls-uplink/protocol';
 import { Journal, JournalError } from './journal.js';
 import type { JournalRecord } from './journal-record.js';
+import { until } from './until.test.helper.js';
 
 const session = 'a'.repeat(32);
 const other = 'b'.repeat(32);
@@ -117,6 +118,42 @@ describe('Journal', () => {
     const appended = journal.append('live', { type: 'session', facts });
     await journal.release(session);
     await appended;
+    expect(await replayed(journal)).toEqual([]);
+    await journal.close();
+  });
+
+  test('without room to open it nothing is set aside', async () => {
+    const journal = await open(folder);
+    await journal.append('live', { type: 'accepted', announcement: segment(0) });
+    await journal.close();
+    const openDatabase = jest.spyOn(ClassicLevel.prototype, 'open');
+    const full = new Error(`IO error: ${folder}/db/000007.log: No space left on device`);
+    openDatabase.mockRejectedValue(new Error('Database failed to open', { cause: full }));
+    await expect(open(folder)).rejects.toMatchObject({ code: 'journal-unwritable', cause: full });
+    openDatabase.mockRestore();
+    expect(await readdir(folder)).toEqual(['db']);
+    const again = await open(folder);
+    expect(summary(await replayed(again))).toEqual(['a0']);
+    await again.close();
+  });
+
+  test('after the disk failed another write shows when it is well again, unasked', async () => {
+    const clock = new ManualClock(1e12);
+    const journal = await Journal.open({ folder, logger: silentLogger, clock });
+    const write = jest.spyOn(ClassicLevel.prototype, 'batch');
+    for (let i = 0; i < 2; i++) {
+      write.mockImplementationOnce(() => Promise.reject(new Error('IO error: no space left')) as never);
+    }
+    await expect(journal.append('live', { type: 'session', facts })).rejects.toThrow('free space there');
+    expect(journal.problem).toMatch(/no space left/);
+    clock.advance(5000);
+    await until('the second failure', () => write.mock.calls.length === 2);
+    expect(journal.healthy).toBe(false);
+    await until('the third write', () => {
+      clock.advance(5000);
+      return journal.healthy;
+    });
+    expect(journal.problem).toBeUndefined();
     expect(await replayed(journal)).toEqual([]);
     await journal.close();
   });

@@ -2,8 +2,9 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { SegmentId } from '@hls-uplink/protocol';
-import { ConfigError, errorCode, errorText, type Logger } from '@hls-uplink/runtime';
+import { errorText, systemClock, type Clock, type Logger } from '@hls-uplink/runtime';
 import { makeFolder } from './folder.js';
+import { isCorrupt, JournalError, unusable } from './journal-error.js';
 import {
   journalRecord,
   keyOf,
@@ -15,26 +16,17 @@ import {
   type NewRecord,
 } from './journal-record.js';
 
-/** The journal could not do what was asked; what was to be appended is not durable. */
-export class JournalError extends Error {
-  override readonly name = 'JournalError';
-
-  constructor(
-    readonly code: 'journal-write' | 'journal-corrupt' | 'journal-closed',
-    message: string,
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-  }
-}
+export { JournalError };
 
 export interface JournalOptions {
   /** Its folder; the database lies in `db` below it. */
   folder: string;
   logger: Logger;
-  /** Wall clock, for the name of a journal that is set aside. */
-  now?: () => number;
+  clock?: Clock;
 }
+
+/** After a write that failed another is tried so often, so that it shows when the disk is well again. */
+const RETRY_MS = 5000;
 
 type Operation = { type: 'put'; key: string; value: JournalRecord } | { type: 'del'; key: string };
 
@@ -69,7 +61,7 @@ export class Journal {
   #opened: ClassicLevel<string, JournalRecord> | undefined;
   readonly #folder: string;
   readonly #logger: Logger;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #sessions = new Map<string, SessionIndex>();
   readonly #legacy = new Map<string, Map<string, LegacyRecord>>();
   #sequence = 0;
@@ -77,13 +69,14 @@ export class Journal {
   #writing: Promise<void> | undefined;
   #closed = false;
   #failure: JournalError | undefined;
+  #cancelRetry: () => void = () => undefined;
   #setAside = 0;
   #unreadable = 0;
 
-  private constructor({ folder, logger, now = Date.now }: JournalOptions) {
+  private constructor({ folder, logger, clock = systemClock }: JournalOptions) {
     this.#folder = folder;
     this.#logger = logger;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   /**
@@ -105,6 +98,11 @@ export class Journal {
   /** Whether the last write succeeded. */
   get healthy(): boolean {
     return !this.#closed && this.#failure === undefined;
+  }
+
+  /** Why the last write failed. */
+  get problem(): string | undefined {
+    return this.#failure && errorText(this.#failure);
   }
 
   /** The channels with announcements that wait for their final answer. */
@@ -210,6 +208,7 @@ export class Journal {
   /** Waits for what is being written. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#cancelRetry();
     await this.#writing;
     await this.#db.close();
   }
@@ -245,17 +244,34 @@ export class Journal {
           group.flatMap(({ operations }) => operations),
           { sync: true },
         );
-        this.#failure = undefined;
+        this.#recovered();
         for (const { resolve } of group) resolve();
       } catch (cause) {
-        const message = `cannot write to the journal ${this.#folder}: free space there, or check its disk and permissions`;
-        if (!this.#failure) this.#logger.error(message, { error: errorText(cause) });
-        this.#failure = new JournalError('journal-write', message, { cause });
-        for (const { reject } of group) reject(this.#failure);
+        const failure = this.#failed(cause);
+        for (const { reject } of group) reject(failure);
       }
     }
     // In the same turn: who writes from now on begins anew.
     this.#writing = undefined;
+  }
+
+  #failed(cause: unknown): JournalError {
+    const message = `cannot write to the journal ${this.#folder}: free space there, or check its disk and permissions`;
+    if (!this.#failure) this.#logger.error(message, { error: errorText(cause) });
+    this.#failure = new JournalError('journal-write', message, { cause });
+    this.#cancelRetry();
+    // To delete what was never there changes nothing, and has to reach the disk.
+    this.#cancelRetry = this.#clock.after(RETRY_MS, () => {
+      this.#write([{ type: 'del', key: SEPARATOR }]).catch(() => undefined);
+    });
+    return this.#failure;
+  }
+
+  #recovered(): void {
+    if (!this.#failure) return;
+    this.#failure = undefined;
+    this.#cancelRetry();
+    this.#logger.info('the journal takes writes again', { journal: this.#folder });
   }
 
   /** LevelDB takes no write after one that failed, until it is opened anew. */
@@ -278,41 +294,26 @@ export class Journal {
   }
 
   async #open(): Promise<void> {
-    const cannot = (cause: unknown): ConfigError =>
-      new ConfigError(
-        'journal-unwritable',
-        `cannot use the journal folder ${this.#folder}: give --journal a folder that this user can write to`,
-        { cause },
-      );
     try {
       await makeFolder(this.#folder);
-    } catch (cause) {
-      throw cannot(cause);
+    } catch (error) {
+      throw unusable(this.#folder, error);
     }
     try {
       await this.#openDatabase();
       await this.#readAll();
     } catch (error) {
       await this.#opened?.close();
-      const cause = (error as { cause?: unknown }).cause ?? error;
-      const code = errorCode(cause);
-      if (code === 'LEVEL_LOCKED') {
-        throw new ConfigError(
-          'journal-locked',
-          `another process uses the journal ${this.#folder}: stop that hls-uploader, or give this one another --journal`,
-          { cause },
-        );
-      }
-      if (code !== 'LEVEL_CORRUPTION' && !looksCorrupt(cause)) throw cannot(cause);
-      await this.#beginAnew(cause).catch((failed: unknown) => {
-        throw failed instanceof ConfigError ? failed : cannot(failed);
+      if (!isCorrupt(error)) throw unusable(this.#folder, error);
+      await this.#beginAnew(error).catch((failed: unknown) => {
+        throw unusable(this.#folder, failed);
       });
     }
   }
 
   async #beginAnew(cause: unknown): Promise<void> {
     await this.#opened?.close();
-    const aside = join(this.#folder, `db-corrupt-${this.#now()}`);
+    const aside = join(this.#folder, `db-corrupt-${this.#clock.now()}`);
     const error = new JournalError('journal-corrupt', `the journal ${this.#folder} is corrupt`, { cause });
     await rename(join(this.#folder, 'db'), aside);
     this.#setAside++;
@@ -391,9 +392,4 @@ export class Journal {
     this.#sessions.set(session, made);
     return made;
   }
-}
-
-/** LevelDB tells some kinds of damage only by the text; a file of the database that is missing is one of them. */
-function looksCorrupt(cause: unknown): boolean {
-  return /corruption|missing files|\.ldb|\.log:|JSON|decode/i.test(errorText(cause));
 }

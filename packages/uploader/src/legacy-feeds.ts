@@ -19,8 +19,9 @@ import { errorCode, errorText, sleep, type Clock, type Logger } from '@hls-uplin
 import type { SourceFacts } from './channel/event.js';
 import type { Channels } from './channels.js';
 import type { ChannelWorker, SourceLink } from './channel-worker.js';
-import type { Journal } from './journal.js';
+import { JournalError, type Journal } from './journal.js';
 import type { LegacyRecord, NewRecord } from './journal-record.js';
+import { tablesFirst } from './leading-tables.js';
 import type { OwnSpool, Receiver } from './own-spool.js';
 import { SegmentProbe, type ProbedSegment } from './segment-probe.js';
 import type { SpoolFiles } from './spool-files.js';
@@ -88,9 +89,14 @@ export class LegacyFeeds {
 
   /** Forgets feeds that were silent for a week. */
   async start(): Promise<void> {
-    const { journal, clock } = this.#options;
-    for (const { channel, record } of [...journal.legacyFeeds()]) {
-      if (clock.now() - record.heardMs > FORGET_MS) await journal.forgetLegacy(channel, record.rendition);
+    const { journal, clock, logger } = this.#options;
+    try {
+      for (const { channel, record } of [...journal.legacyFeeds()]) {
+        if (clock.now() - record.heardMs > FORGET_MS) await journal.forgetLegacy(channel, record.rendition);
+      }
+    } catch (error) {
+      if (!(error instanceof JournalError)) throw error;
+      logger.warn('old legacy feeds are remembered until the next start', { error: errorText(error) });
     }
   }
 
@@ -366,11 +372,13 @@ function discontinuityOf(
   return undefined;
 }
 
+/** The bytes of the copy: the file's, tables first. */
 async function* chunks(handle: FileHandle, bytes: number): AsyncIterable<Buffer> {
   const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, bytes));
   for (let at = 0; at < bytes;) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, bytes - at), at);
     if (bytesRead === 0) throw new LegacyRefusal('bad-file', 'the file became shorter while it was read');
+    if (at === 0) tablesFirst(buffer.subarray(0, bytesRead));
     yield buffer.subarray(0, bytesRead);
     at += bytesRead;
   }

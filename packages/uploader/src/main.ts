@@ -31,7 +31,7 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   for (const warning of settings.warnings) logger.warn(warning);
   const shutdown = onShutdown();
   const { signal } = shutdown;
-  const daemon = await startDaemon(settings, { clock: systemClock, logger, env });
+  const daemon = await startDaemon(settings, { clock: systemClock, logger, env, signal });
   if (!signal.aborted)
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   logger.info('stopping: uploads under way are finished first', { seconds: settings.drainTimeoutMs / 1000 });

@@ -35,6 +35,17 @@ const schema = z.strictObject({
     )
     .default({})
     .describe('NAME=URL: the store that segmenters mean by the bucket NAME; may be repeated'),
+  segmentUrlPrefix: z
+    .string()
+    .max(500)
+    .regex(
+      /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[\x21\x24-\x3b\x3d\x40-\x7e]*)?$/,
+      'not a URL http://… or https://… without ? and #',
+    )
+    .optional()
+    .describe(
+      'URL of the store as viewers reach it, for segments in playlists (default: beside the playlist)',
+    ),
   journal: z
     .string()
     .min(1)
@@ -73,6 +84,8 @@ export interface Settings {
   store: { url: string; location: StoreLocation };
   /** By name. */
   buckets: Map<string, { url: string; location: StoreLocation }>;
+  /** Ends with a slash. */
+  segmentUrlPrefix?: string;
   journal: string;
   spoolRoots: string[];
   spoolBytes: number;
@@ -117,7 +130,7 @@ export async function loadTask(
   });
   if (loaded.kind === 'print') return loaded;
   const { options, positionals, warnings } = loaded;
-  const { token, targetDuration } = options;
+  const { token, targetDuration, segmentUrlPrefix } = options;
   const http = parseAddress(options.http);
   const [command, channel] = positionals;
   if (command !== undefined) {
@@ -147,6 +160,7 @@ export async function loadTask(
     drainTimeoutMs: options.drainTimeout * 1000,
     logLevel: options.logLevel,
     warnings,
+    ...(segmentUrlPrefix !== undefined && { segmentUrlPrefix: segmentUrlPrefix.replace(/\/*$/, '/') }),
     ...(targetDuration !== undefined && { targetDuration }),
     ...(token !== undefined && { token }),
   };

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import { encodeMessage, type UploaderMessage } from '@hls-uplink/protocol';
 import type { Clock } from '@hls-uplink/runtime';
+import type { LineShare } from './line-budget.js';
 
-/** A peer that takes nothing while so much waits for it is cut off, bytes. */
+/** A peer that takes nothing while so much waits for it is cut off, bytes; sooner when all together wait for too much. */
 const MOST_WAITING = 8 * 1024 * 1024;
 
 /** What goes to one peer: lines in order, never more than a bound in memory. */
@@ -12,8 +13,10 @@ export class Outgoing {
   constructor(
     private readonly socket: Socket,
     private readonly clock: Clock,
+    private readonly share: LineShare,
   ) {
     this.#lastMs = clock.monotonic();
+    socket.once('close', () => share.hold(0));
   }
 
   /** How long nothing was said, milliseconds. */
@@ -25,7 +28,8 @@ export class Outgoing {
     if (!this.socket.writable) return;
     this.#lastMs = this.clock.monotonic();
     this.socket.write(encodeMessage(message));
-    if (this.socket.writableLength > MOST_WAITING) this.socket.destroy();
+    const waiting = this.socket.writableLength;
+    if (waiting > MOST_WAITING || !this.share.hold(waiting)) this.socket.destroy();
   }
 
   /** The last message, then the end; the peer's own end is not waited for long. */

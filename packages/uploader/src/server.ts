@@ -1,7 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { FrameDecoder, isLegacyLine, ProtocolError } from '@hls-uplink/protocol';
+import {
+  FrameDecoder,
+  isLegacyLine,
+  MAX_FIRST_LINE_BYTES,
+  MAX_LINE_BYTES,
+  ProtocolError,
+} from '@hls-uplink/protocol';
 import { ConfigError, errorCode, errorText } from '@hls-uplink/runtime';
 import type { LegacyFeeds } from './legacy-feeds.js';
+import { LineBudget, type LineShare } from './line-budget.js';
 import { Outgoing } from './outgoing.js';
 import { Refusal, Session, type SessionOptions } from './session.js';
 
@@ -9,6 +16,8 @@ export interface ServerOptions extends SessionOptions {
   legacy: LegacyFeeds;
   /** Connections at most. Default 1000. */
   maxConnections?: number;
+  /** Of the lines of all connections together. */
+  lineBudget?: LineBudget;
 }
 
 /** Without a byte for so long a session is gone, milliseconds. */
@@ -28,10 +37,12 @@ export class UploaderServer {
   readonly #options: ServerOptions;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
+  readonly #budget: LineBudget;
   #stopping = false;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#budget = options.lineBudget ?? new LineBudget();
     this.#server = createServer({ noDelay: true }, (socket) => this.#take(socket));
     this.#server.maxConnections = options.maxConnections ?? 1000;
     let dropped = 0;
@@ -66,7 +77,7 @@ export class UploaderServer {
   }
 
   #take(socket: Socket): void {
-    const connection = new Connection(socket, this.#options);
+    const connection = new Connection(socket, this.#options, this.#budget);
     this.#connections.add(connection);
     void connection.done.then(() => this.#connections.delete(connection));
     if (this.#stopping) connection.stop();
@@ -78,17 +89,22 @@ class Connection {
   readonly #options: ServerOptions;
   readonly #socket: Socket;
   readonly #outgoing: Outgoing;
-  readonly #decoder = new FrameDecoder();
+  // Longer ones only from who has shown who he is.
+  readonly #decoder = new FrameDecoder({ maxLineBytes: MAX_FIRST_LINE_BYTES });
+  /** Of what came and is not done with. */
+  readonly #share: LineShare;
   #kind: 'unknown' | 'legacy' | 'session' | 'refused' = 'unknown';
   #session: Session | undefined;
   readonly #following = new Set<Promise<void>>();
+  #followingBytes = 0;
   #readMs: number;
   #reason = 'the segmenter closed the connection';
 
-  constructor(socket: Socket, options: ServerOptions) {
+  constructor(socket: Socket, options: ServerOptions, budget: LineBudget) {
     this.#socket = socket;
     this.#options = options;
-    this.#outgoing = new Outgoing(socket, options.clock);
+    this.#share = budget.share();
+    this.#outgoing = new Outgoing(socket, options.clock, budget.share());
     this.#readMs = options.clock.monotonic();
     socket.on('error', (error) => {
       this.#reason = errorText(error);
@@ -114,6 +130,7 @@ class Connection {
       stopTicking();
       await Promise.all(this.#following);
       await this.#session?.end(this.#reason);
+      this.#share.hold(0);
       this.#socket.destroySoon();
     }
   }
@@ -128,6 +145,7 @@ class Connection {
           else await this.#line(event.text);
           if (this.#isOver) break;
         }
+        await this.#room();
       });
     }
     await this.#guarded(async () => {
@@ -165,15 +183,34 @@ class Connection {
         }
         this.#session = new Session(text, this.#socket, this.#outgoing, this.#options);
         this.#kind = 'session';
+        this.#decoder.limitLines(MAX_LINE_BYTES);
         void this.#session.begin();
     }
   }
 
   /** Lines take their turns at once, so that those of a later connection come later; a few are followed meanwhile. */
   async #follow(text: string): Promise<void> {
-    const following = this.#options.legacy.line(text).finally(() => this.#following.delete(following));
+    this.#followingBytes += text.length;
+    const following = this.#options.legacy.line(text).finally(() => {
+      this.#following.delete(following);
+      this.#followingBytes -= text.length;
+    });
     this.#following.add(following);
     if (this.#following.size > MOST_FOLLOWING) await Promise.race(this.#following);
+    await this.#room();
+  }
+
+  /** Reading waits while all connections together hold too much, as long as something of this one can go. */
+  async #room(): Promise<void> {
+    while (!this.#isOver && !this.#socket.destroyed && !this.#share.hold(this.#heldBytes)) {
+      if (this.#session) await this.#session.less();
+      else if (this.#following.size > 0) await Promise.race(this.#following);
+      else return;
+    }
+  }
+
+  get #heldBytes(): number {
+    return this.#decoder.lineBytes + this.#followingBytes + (this.#session?.lineBytes ?? 0);
   }
 
   /** @returns whether it was the peer's fault, or one that closing the connection answers */

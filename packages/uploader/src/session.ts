@@ -93,6 +93,22 @@ export class Session implements SourceLink {
     return this.#isPaused;
   }
 
+  /** Of the announcements that wait to be taken in. */
+  get lineBytes(): number {
+    return this.#intake?.load.lineBytes ?? 0;
+  }
+
+  /** Waits until fewer wait. @throws Refusal when none can go before more has come */
+  async less(): Promise<void> {
+    if (!this.#intake || this.#intake.load.count === 0 || this.#intake.needsBody) {
+      const reason = 'the announcements of all segmenters together take too much memory: come again later';
+      throw new Refusal('bad-message', reason);
+    }
+    this.#isPaused = true;
+    await this.#intake.moved();
+    this.#isPaused = false;
+  }
+
   /** Opens the channel and says `welcome`; that may take as long as the store does. */
   async begin(): Promise<void> {
     try {

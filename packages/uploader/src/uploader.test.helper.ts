@@ -8,6 +8,7 @@ import { fakeLogic } from './fake-logic.test.helper.js';
 import { FakeStore } from './fake-store.test.helper.js';
 import { Journal } from './journal.js';
 import { LegacyFeeds } from './legacy-feeds.js';
+import { LineBudget } from './line-budget.js';
 import { OwnSpool } from './own-spool.js';
 import { UploaderServer } from './server.js';
 import { SpoolFiles } from './spool-files.js';
@@ -39,6 +40,7 @@ export interface TestUploaderOptions {
   clock?: Clock;
   logger?: Logger;
   spoolBytes?: number;
+  lineBudget?: LineBudget;
 }
 
 /** All of the uploader but its HTTP server, with a store in memory and a simple reducer. */
@@ -49,7 +51,7 @@ export async function startUploader(options: TestUploaderOptions = {}): Promise<
     clock = systemClock,
     logger = silentLogger,
   } = options;
-  const { spoolBytes = 1e9, token } = options;
+  const { spoolBytes = 1e9, token, lineBudget = new LineBudget() } = options;
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'uploader-')));
   const spool = join(folder, 'spool');
   const ownFolder = join(folder, 'journal', 'spool');
@@ -69,7 +71,17 @@ export async function startUploader(options: TestUploaderOptions = {}): Promise<
     logger,
   });
   const legacy = new LegacyFeeds({ channels, files, ownSpool, spoolBytes, journal, clock, logger });
-  const server = new UploaderServer({ channels, files, ownSpool, spoolBytes, token, clock, logger, legacy });
+  const server = new UploaderServer({
+    channels,
+    files,
+    ownSpool,
+    spoolBytes,
+    token,
+    clock,
+    logger,
+    legacy,
+    lineBudget,
+  });
   channels.reopen();
   const port = await server.listen('127.0.0.1', 0);
   const stop = async (): Promise<void> => {

@@ -1,17 +1,19 @@
 import { ptsDuration, type Announcement, type Gap, type Segment, type Tracks } from '@hls-uplink/protocol';
+import { isMisaligned, leaveAlignment } from './alone.js';
+import { locate } from './epoch.js';
+import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
-import { answer, isSettled, renditionOf, settleSkipped } from './source.js';
+import { hasVideo, renditionOf } from './rendition.js';
+import { answer, isSettled, settleSkipped } from './source.js';
 import type { Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { nominalStart, placeOf, TICKS_PER_SECOND } from './ticks.js';
 import {
   claimSlot,
-  hasVideo,
   inSlot,
   isBehind,
   isForgotten,
-  isMisaligned,
   isOverlapped,
-  locate,
+  measureSlot,
   positionOf,
   type Position,
 } from './timeline.js';
@@ -19,6 +21,12 @@ import {
 /** Sound is cut between whole PES, so a segment of sound alone that begins anew starts within one of them. */
 const AUDIO_PES_90K = TICKS_PER_SECOND / 4;
 
+/**
+ * Tracks hold for the segments from their `index` on, and are taken at once, though older ones may still be queued: so the
+ * multivariant playlist names new codecs early, by what is queued. It can't name them exactly anyway, since the window
+ * lists old segments beside new ones, and players go by what the media says after a discontinuity; what is announced from
+ * now on is measured by them, and that is never older.
+ */
 export function takeTracks({ state }: Turn, { session, tracks, gop }: Tracks): void {
   const rendition = renditionOf(state, session);
   if (!rendition) return;
@@ -104,17 +112,14 @@ function delivered({ state, at }: Turn): void {
 
 function isAnswered(source: SourceState, rendition: RenditionState, index: number): boolean {
   const { session } = source.facts;
-  return (
-    isSettled(source, index) ||
-    rendition.queue.some(({ id, answered }) => answered && id.index === index && id.session === session)
-  );
+  return isSettled(source, index) || rendition.queue.find({ session, index })?.answered === true;
 }
 
 function isPending(source: SourceState, rendition: RenditionState, index: number): boolean {
   const { session } = source.facts;
   return (
     source.farewells.some((farewell) => farewell.index === index) ||
-    rendition.queue.some(({ id }) => id.index === index && id.session === session) ||
+    rendition.queue.find({ session, index }) !== undefined ||
     rendition.entries.some(({ id }) => id?.index === index && id.session === session)
   );
 }
@@ -147,14 +152,14 @@ function enqueue(
   const { fromStart, toCut, gop } = measure(rendition, announcement, position, state.target!);
   if (gop > 0) stateGop(rendition, gop, state.target!);
 
-  const slot = rendition.alone ? undefined : claimSlot(state, rendition, position, hasVideo(rendition));
+  const slot = rendition.alone ? undefined : claimSlot(state, rendition, position);
   if (!slot && !rendition.alone) {
     if (isForgotten(state, position)) return late(turn, event, id, rendition, 'backlog');
     if (!isMisaligned(state, rendition, position)) return late(turn, event, id, rendition);
     leaveAlignment(turn, rendition);
   }
   if (slot?.number !== undefined && slot.number <= rendition.tail) return late(turn, event, id, rendition);
-  if (slot && inSlot(rendition.queue, slot)) {
+  if (slot && inSlot(rendition.queue.items, slot)) {
     if (event === 'accepted') answer(turn, id, { type: 'dropped', code: 'duplicate' });
     return;
   }
@@ -172,20 +177,15 @@ function enqueue(
     state: lost ? 'lost' : 'undecided',
     answered: event === 'refused',
   };
-  const before = rendition.queue.findLastIndex(
-    (other) => other.epoch < item.epoch || (other.epoch === item.epoch && other.start <= item.start),
-  );
-  rendition.queue.splice(before + 1, 0, item);
-  if (slot) dropOverlapped(turn, slot);
-  if (!lost) {
-    checkLength(turn, rendition, item);
-    if (
-      item.state === 'undecided' &&
-      (!slot || inSlot(rendition.queue, slot)) &&
-      ((fromStart && toCut) || rendition.alone)
-    )
-      upload(turn, rendition, item);
+  rendition.queue = rendition.queue.with(item);
+  if (slot) {
+    measureSlot(state, slot);
+    dropOverlapped(turn, slot);
   }
+  if (lost || !rendition.queue.find(id)) return;
+  const checked = checkLength(turn, rendition, item);
+  if (checked.state === 'undecided' && ((fromStart && toCut) || rendition.alone))
+    upload(turn, rendition, item);
 }
 
 /** What a slot covers now, or whether it is covered itself. */
@@ -195,10 +195,10 @@ function dropOverlapped(turn: Turn, claimed: Slot): void {
   for (const at of [position + 1, position]) {
     while (isOverlapped(state, at)) {
       const [slot] = state.slots.splice(at, 1);
-      for (const { queue } of Object.values(state.renditions)) {
-        const item = inSlot(queue, slot!);
+      for (const rendition of Object.values(state.renditions)) {
+        const item = inSlot(rendition.queue.items, slot!);
         if (!item) continue;
-        queue.splice(queue.indexOf(item), 1);
+        rendition.queue = rendition.queue.without(item.id);
         if (!item.answered) answer(turn, item.id, { type: 'dropped', code: 'partial' });
       }
     }
@@ -222,19 +222,6 @@ function late(
   });
 }
 
-/** Its boundaries fall between those its siblings have published: from here on it counts alone. */
-export function leaveAlignment({ effects }: Turn, rendition: RenditionState): void {
-  rendition.alone = true;
-  for (const item of rendition.queue) delete item.slot;
-  effects.push({
-    type: 'report',
-    level: 'warn',
-    message:
-      'segment boundaries do not align with the other renditions, so this one is numbered alone; encode all with the same frame rate, -g, -keyint_min, -sc_threshold 0, -bf and one common clock',
-    fields: { rendition: rendition.name },
-  });
-}
-
 function measure(
   rendition: RenditionState,
   announcement: Segment | Gap,
@@ -253,47 +240,4 @@ function measure(
   const late = start - nominalStart(placeOf(start, target), target);
   const fromStart = contiguous || late < (audioAlone ? AUDIO_PES_90K : gop);
   return { fromStart, toCut: ended === 'cut' || ended === 'forced', gop };
-}
-
-/** A segment whose EXTINF would round above the target duration can never be listed (HLS-RULES 1). */
-export function checkLength(turn: Turn, rendition: RenditionState, item: Item): void {
-  const { targetDuration } = turn.state;
-  const seconds = (item.end - item.start) / TICKS_PER_SECOND;
-  if (targetDuration === undefined || item.state === 'lost' || Math.round(seconds) <= targetDuration) return;
-  item.state = 'lost';
-  item.answered = true;
-  answer(turn, item.id, { type: 'dropped', code: 'too-long' });
-  turn.effects.push({
-    type: 'report',
-    level: 'warn',
-    message: `segment of ${seconds.toFixed(3)} s is longer than the channel's target duration of ${targetDuration} s; set --target-duration, or shorten the encoder's GOP`,
-    fields: { rendition: rendition.name, ...item.id },
-  });
-}
-
-export function segmentKey(
-  channel: string,
-  rendition: RenditionState,
-  { session, index }: Item['id'],
-): string {
-  return `${channel}/${segmentName(rendition, { session, index })}`;
-}
-
-export function segmentName({ segmentPrefix }: RenditionState, { session, index }: Item['id']): string {
-  return `${segmentPrefix}-${session}-${String(index).padStart(6, '0')}.ts`;
-}
-
-export function upload({ state, effects }: Turn, rendition: RenditionState, item: Item): void {
-  if (item.announcement.type !== 'segment') return;
-  const { path, bytes, crc32 } = item.announcement;
-  item.state = 'uploading';
-  effects.push({
-    type: 'put-segment',
-    id: { ...item.id },
-    rendition: rendition.name,
-    key: segmentKey(state.settings.channel, rendition, item.id),
-    path,
-    bytes,
-    crc32,
-  });
 }

@@ -1,11 +1,14 @@
-import { advance, checkLengths, nextSlot } from './publish.js';
+import { targetDurationFor } from '@hls-uplink/hls';
+import { emptyWindow } from './entry.js';
+import { checkLengths } from './item.js';
+import { advance } from './publish.js';
 import { answer } from './source.js';
-import { leaving } from './leaving.js';
 import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
+import { nextSlot } from './timeline.js';
 
 const participants = (state: ChannelState): RenditionState[] =>
-  Object.values(state.renditions).filter((one) => one.queue.some((item) => item.state !== 'lost'));
+  Object.values(state.renditions).filter((one) => one.queue.items.some((item) => item.state !== 'lost'));
 
 /** Ticks of the longest segment there may be, as stated so far. */
 function longest(state: ChannelState): number {
@@ -38,13 +41,11 @@ export function start(turn: Turn): void {
 
   const longestItem = Math.max(
     ...there.flatMap((one) =>
-      one.queue.filter((item) => item.state !== 'lost').map((item) => item.end - item.start),
+      one.queue.items.filter((item) => item.state !== 'lost').map((item) => item.end - item.start),
     ),
   );
   const stated = Math.max(...Object.values(state.renditions).map((one) => one.longest));
-  state.targetDuration =
-    state.settings.targetDuration ??
-    Math.max(1, Math.round(Math.max(stated, longestItem) / TICKS_PER_SECOND));
+  state.targetDuration = state.settings.targetDuration ?? targetDurationFor(Math.max(stated, longestItem));
   state.phase = 'live';
   for (const rendition of there) rendition.updatedMs = at;
   effects.push({ type: 'target-duration', seconds: state.targetDuration });
@@ -52,8 +53,7 @@ export function start(turn: Turn): void {
 }
 
 /** Where an entry ends, milliseconds since 1970. */
-export const endDate = ({ dateMs, start: from, end: to }: Entry): number =>
-  dateMs + (to - from) / TICKS_PER_MS;
+const endDate = ({ dateMs, start: from, end: to }: Entry): number => dateMs + (to - from) / TICKS_PER_MS;
 
 /** A new life under the same name: an empty window, the next number, a discontinuity (DESIGN.md, "A new life"). */
 export function beginLife({ state }: Turn, targetSeconds: number): void {
@@ -76,10 +76,8 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
     if (source.last) source.last = { index: source.last.index };
   }
   for (const rendition of renditions) {
-    rendition.previous.push(...leaving(rendition.entries));
-    rendition.discontinuitySequence += rendition.entries.filter((entry) => entry.discontinuity).length;
+    emptyWindow(rendition);
     Object.assign(rendition, {
-      entries: [],
       alone: false,
       independent: true,
       endList: false,

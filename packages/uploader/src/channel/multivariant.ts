@@ -1,5 +1,5 @@
 import { renderMultivariantPlaylist, type Variant } from '@hls-uplink/hls';
-import { lostAt } from './publish.js';
+import { lostAt } from './rendition.js';
 import { hasLeft } from './source.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
@@ -69,7 +69,9 @@ function stateBandwidth(rendition: RenditionState): void {
 
 function variant(state: ChannelState, rendition: RenditionState): Variant {
   const video = rendition.tracks.find((track) => track.kind === 'video');
-  const codecs = rendition.tracks.flatMap((track) => (track.codec === undefined ? [] : [track.codec]));
+  // A list that lacks one is worse than none: players choose by it what they decode.
+  const media = rendition.tracks.filter(({ kind }) => kind === 'video' || kind === 'audio');
+  const codecs = media.every(({ codec }) => codec !== undefined) ? media.map(({ codec }) => codec!) : [];
   return {
     uri: rendition.playlistKey.slice(`${state.settings.channel}/`.length),
     bandwidth: rendition.stated!.bandwidth,
@@ -78,7 +80,6 @@ function variant(state: ChannelState, rendition: RenditionState): Variant {
     ...(video?.width !== undefined &&
       video.height !== undefined && { resolution: { width: video.width, height: video.height } }),
     ...(video?.frameRate !== undefined && { frameRate: video.frameRate }),
-    ...(video && { closedCaptions: 'NONE' as const }),
   };
 }
 

@@ -1,12 +1,15 @@
-import { produce } from 'immer';
-import { segmentKey, takeAnnouncement, takeTracks } from './announce.js';
+import { current, produce } from 'immer';
+import { takeAnnouncement, takeTracks } from './announce.js';
 import type { ChannelEvent, Effect } from './event.js';
+import { change, lose, segmentKey } from './item.js';
 import { answerFarewells, end, endAt, start, startAt } from './life.js';
+import { waitsUntil } from './lost.js';
 import { multivariantFailed, multivariantStored, putMultivariant } from './multivariant.js';
-import { advance, waitsUntil } from './publish.js';
+import { advance } from './publish.js';
 import { reopen } from './reopen.js';
-import { answer, connect, disconnect, renditionOf } from './source.js';
-import type { ChannelSettings, ChannelState, Item, Turn } from './state.js';
+import { renditionOf } from './rendition.js';
+import { connect, disconnect } from './source.js';
+import type { ChannelSettings, ChannelState, Turn } from './state.js';
 import { pruneTimeline } from './timeline.js';
 import { putVersion, versionFailed, versionStored } from './version.js';
 
@@ -42,7 +45,9 @@ export function openChannel(settings: ChannelSettings): ChannelState {
 
 /**
  * The heart, pure: what the channel is after an event, and what must be done about it. The same events give the same
- * states and effects; repeating one that was seen changes nothing.
+ * states and effects. What may reach it twice changes nothing the second time: an announcement (one that has had its final
+ * answer is answered `published` once more), the outcome of a write, tracks, `disconnected`, `end-requested`, `tick`. But
+ * `opened` comes once, and `connected` and `store-recovered` count deadlines anew each time.
  */
 export function reduce(state: ChannelState, event: ChannelEvent): Reduction {
   const effects: Effect[] = [];
@@ -52,11 +57,13 @@ export function reduce(state: ChannelState, event: ChannelEvent): Reduction {
     take(turn, event);
     proceed(turn);
     while (draft.held.length > 0 && allEndsStored(draft)) {
-      for (const held of draft.held.splice(0)) take(turn, { ...held, at: event.at });
+      const events = current(draft.held);
+      draft.held = [];
+      for (const held of events) take(turn, { ...held, at: event.at });
       proceed(turn);
     }
   });
-  return { state: next, effects };
+  return { state: pruneTimeline(next), effects };
 }
 
 function take(turn: Turn, event: ChannelEvent): void {
@@ -75,12 +82,12 @@ function take(turn: Turn, event: ChannelEvent): void {
       return takeAnnouncement(turn, event.type, event.announcement);
     case 'segment-stored':
     case 'segment-lost': {
-      const item = uploadingItem(state, event.id);
-      if (!item) return;
-      item.state = event.type === 'segment-stored' ? 'stored' : 'lost';
-      if (item.state === 'stored') return;
-      item.answered = true;
-      return answer(turn, event.id, { type: 'dropped', code: 'spool' });
+      const rendition = renditionOf(state, event.id.session);
+      const item = rendition?.queue.find(event.id);
+      if (!rendition || item?.state !== 'uploading') return;
+      if (event.type === 'segment-lost') lose(turn, rendition, item, 'spool');
+      else change(rendition, item, { state: 'stored' });
+      return;
     }
     case 'playlist-stored': {
       const rendition = state.renditions[event.rendition];
@@ -129,17 +136,10 @@ function proceed(turn: Turn): void {
   for (const rendition of renditions) putVersion(turn, rendition);
   putMultivariant(turn);
   answerFarewells(turn);
-  pruneTimeline(state);
 }
 
 function allEndsStored(state: ChannelState): boolean {
   return Object.values(state.renditions).every((one) => !one.endList || one.storedEnd);
-}
-
-function uploadingItem(state: ChannelState, { session, index }: Item['id']): Item | undefined {
-  return renditionOf(state, session)?.queue.find(
-    ({ id, state: current }) => id.session === session && id.index === index && current === 'uploading',
-  );
 }
 
 /** When the next `tick` is due, milliseconds since 1970; undefined when only another event can change anything. */
@@ -160,7 +160,7 @@ export function namedKeys(state: ChannelState): Set<string> {
     for (const { key } of [...rendition.entries, ...rendition.previous, ...rendition.left]) {
       if (key !== undefined) keys.add(key);
     }
-    for (const { id } of rendition.queue) keys.add(segmentKey(state.settings.channel, rendition, id));
+    for (const { id } of rendition.queue.items) keys.add(segmentKey(state.settings.channel, rendition, id));
   }
   return keys;
 }
@@ -174,7 +174,7 @@ export function sessionProgress(
   if (!source) return { accepted: [] };
   const rendition = state.renditions[source.facts.rendition];
   const ids = [
-    ...(rendition?.queue ?? []).flatMap(({ id, answered }) => (answered ? [] : [id])),
+    ...(rendition?.queue.items ?? []).flatMap(({ id, answered }) => (answered ? [] : [id])),
     ...(rendition?.entries ?? []).flatMap(({ id }) => (id ? [id] : [])),
     ...state.held.map(({ announcement }) => announcement),
     ...source.farewells.map(({ index }) => ({ session, index })),

@@ -1,11 +1,11 @@
 import { parseMediaPlaylist, playlistDuration90k, type MediaPlaylist } from '@hls-uplink/hls';
 import { errorText } from '@hls-uplink/runtime';
 import { multivariantKey } from './multivariant.js';
-import { newRendition, newSource } from './source.js';
+import { hasVideo, newRendition } from './rendition.js';
+import { newSource } from './source.js';
 import { readStateLine, type StateLine } from './state-line.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
 import { placeOf, TICKS_PER_MS } from './ticks.js';
-import { hasVideo } from './timeline.js';
 
 /** A published object read back when the channel opens, by key. */
 export interface ReadBack {

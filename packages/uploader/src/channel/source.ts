@@ -1,57 +1,13 @@
 import type { DroppedCode, SegmentId } from '@hls-uplink/protocol';
 import type { SourceFacts } from './event.js';
-import type { ChannelState, RenditionState, SourceState, Turn } from './state.js';
-import { TICKS_PER_SECOND } from './ticks.js';
+import { newRendition, renditionOf } from './rendition.js';
+import type { ChannelState, Item, SourceState, Turn } from './state.js';
 
 /** How many sessions a rendition remembers that have nothing pending. */
 const REMEMBERED_SESSIONS = 8;
-/** Longest distance that still counts as touching while no frame rate is known: one MPEG audio or AAC frame, one picture at 10 Hz. */
-const UNKNOWN_FRAME_90K = TICKS_PER_SECOND / 10;
-
-export function newRendition(
-  state: ChannelState,
-  name: string,
-  names: SourceFacts['names'] = {},
-): RenditionState {
-  return {
-    name,
-    playlistKey: `${state.settings.channel}/${names.index ?? `${name}.m3u8`}`,
-    segmentPrefix: names.segmentPrefix ?? name,
-    urlPrefix: names.urlPrefix ?? '',
-    tracks: [],
-    longest: 0,
-    frame: UNKNOWN_FRAME_90K,
-    queue: [],
-    entries: [],
-    previous: [],
-    tail: -1,
-    alone: false,
-    discontinuitySequence: 0,
-    independent: true,
-    endList: false,
-    dirty: false,
-    version: 0,
-    storedTail: -1,
-    storedEnd: false,
-    failing: false,
-    updatedMs: 0,
-    putMs: 0,
-    away: false,
-    left: [],
-    peakBandwidth: 0,
-    totalBytes: 0,
-    total90k: 0,
-    counts: { published: 0, gaps: 0, discontinuities: 0, dropped: {} },
-  };
-}
 
 export function newSource(facts: SourceFacts): SourceState {
   return { facts, connected: false, settled: -1, answered: [], farewells: [] };
-}
-
-export function renditionOf(state: ChannelState, session: string): RenditionState | undefined {
-  const source = state.sources[session];
-  return source && state.renditions[source.facts.rendition];
 }
 
 export function sourcesOf(state: ChannelState, rendition: string): SourceState[] {
@@ -131,14 +87,13 @@ export function settleSkipped(source: SourceState, index: number): void {
 
 /** What a successor may take as settled once the version being built now is stored. */
 export function settledWhenStored(state: ChannelState, source: SourceState): number {
-  const rendition = state.renditions[source.facts.rendition];
+  const { rendition: name, session } = source.facts;
+  const items = state.renditions[name]?.queue.items ?? [];
   const pending = [
     ...source.farewells.map((farewell) => farewell.index),
-    ...(rendition?.queue ?? [])
-      .filter((item) => item.id.session === source.facts.session && !item.answered)
-      .map((item) => item.id.index),
+    ...items.filter(({ id, answered }) => id.session === session && !answered).map(({ id }) => id.index),
     ...state.held
-      .filter(({ announcement }) => announcement.session === source.facts.session)
+      .filter(({ announcement }) => announcement.session === session)
       .map(({ announcement }) => announcement.index),
   ];
   return Math.min(...pending, (source.last?.index ?? source.settled) + 1) - 1;
@@ -150,4 +105,9 @@ function forgetSessions(state: ChannelState, rendition: string): void {
       !source.connected && settledWhenStored(state, source) === (source.last?.index ?? source.settled),
   );
   for (const { facts } of idle.slice(0, -REMEMBERED_SESSIONS)) delete state.sources[facts.session];
+}
+
+/** Since the last discontinuity its source has said that tracks, parameters or timestamps changed, listed or lost. */
+export function hasChanged(state: ChannelState, { id }: Item): boolean {
+  return (state.sources[id.session]?.changed ?? Infinity) <= id.index;
 }

@@ -1,5 +1,6 @@
 import type { DroppedCode, Gap, Segment, SegmentId, Track } from '@hls-uplink/protocol';
 import type { ChannelEvent, Effect, SourceFacts } from './event.js';
+import type { Queue } from './queue.js';
 
 /** Operator's settings of a channel. */
 export interface ChannelSettings {
@@ -47,24 +48,25 @@ export interface Slot {
   discontinuitySequence?: number;
 }
 
-/** An accepted announcement that no playlist lists yet. */
+/** An accepted announcement that no playlist lists yet; never changed, replaced by another. */
 export interface Item {
-  id: SegmentId;
-  /** What was announced; a refused segment stands here as the gap it leaves. */
-  announcement: Segment | Gap;
+  readonly id: SegmentId;
+  /** As it was announced, also when it was refused: then its state is `lost` from the start. */
+  readonly announcement: Segment | Gap;
   /** The slot's id; absent in a rendition that numbers itself. */
-  slot?: number;
-  epoch: number;
-  place: number;
+  readonly slot?: number;
+  readonly epoch: number;
+  /** Of its start, the same as its slot's. */
+  readonly place: number;
   /** Unwrapped ticks. */
-  start: number;
-  end: number;
+  readonly start: number;
+  readonly end: number;
   /** Begins less than a GOP after its slot's nominal start, and was ended by a cut; whole when both (DESIGN.md, "Whole and partial"). */
-  fromStart: boolean;
-  toCut: boolean;
-  state: 'undecided' | 'uploading' | 'stored' | 'lost';
+  readonly fromStart: boolean;
+  readonly toCut: boolean;
+  readonly state: 'undecided' | 'uploading' | 'stored' | 'lost';
   /** Its final answer has gone out already (refused, too long, or its bytes vanished). */
-  answered: boolean;
+  readonly answered: boolean;
 }
 
 /** An entry of the playlist as built; it never changes but for `id`, which goes with the answer. */
@@ -75,9 +77,12 @@ export interface Entry {
   key?: string;
   /** Whose final answer waits for the version that lists it. */
   id?: SegmentId;
+  /** The slot's id; absent in a rendition that numbers itself. */
   slot?: number;
   epoch: number;
+  /** Its slot's, or that of its start; a gap may begin before its place, where the entry before it ends. */
   place: number;
+  /** Unwrapped ticks. */
   start: number;
   end: number;
   dateMs: number;
@@ -133,8 +138,7 @@ export interface RenditionState {
   longest: number;
   /** One picture, ticks: how far apart an end and a start may be and still touch. */
   frame: number;
-  /** In the order of the timeline. */
-  queue: Item[];
+  queue: Queue;
   /** What the newest version lists. */
   entries: Entry[];
   /** Keys of the life before, still listed by the stored playlist until this life's first version. */
@@ -170,9 +174,11 @@ export interface RenditionState {
   /** What the multivariant playlist says. */
   stated?: { bandwidth: number; average: number };
   counts: {
+    /** Segments listed. */
     published: number;
     gaps: number;
     discontinuities: number;
+    /** Final answers, by their code. */
     dropped: Partial<Record<DroppedCode, number>>;
   };
 }

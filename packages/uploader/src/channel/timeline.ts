@@ -1,6 +1,6 @@
-import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
-import type { ChannelClock, ChannelState, Epoch, Item, RenditionState, Slot, SourceState } from './state.js';
-import { placeOf, TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
+import { hasVideo } from './rendition.js';
+import type { ChannelState, Epoch, Item, RenditionState, Slot } from './state.js';
+import { placeOf, TICKS_PER_SECOND } from './ticks.js';
 
 /** Pictures further apart than this have a hole between them that no rendition covers. */
 export const CHANNEL_HOLE_90K = TICKS_PER_SECOND / 2;
@@ -9,142 +9,13 @@ const KEPT_SLOTS = 32;
 /** Epochs that are remembered, so that what comes late from one is not taken for a new clock. */
 const KEPT_EPOCHS = 16;
 
-/** The date of an unwrapped timestamp, milliseconds since 1970. */
-export function dateOf(clock: ChannelClock, ticks: number): number {
-  return clock.date0Ms + (ticks - clock.t0) / TICKS_PER_MS;
-}
-
-export function epochOf(state: ChannelState, id: number): Epoch | undefined {
-  return state.epochs.find((epoch) => epoch.id === id);
-}
-
+/** Where on the channel's clocks an announcement lies, unwrapped ticks. */
 export interface Position {
   epoch: number;
   start: number;
   end: number;
   /** Starts where the source's last announcement ended. */
   contiguous: boolean;
-}
-
-/**
- * Puts an announcement on a clock (DESIGN.md, "Clocks and epochs"): its source's own where it goes on, else an epoch's
- * to which its wall clock maps within one target duration, else a new one, which begins an epoch. So does a known one
- * when later slots on another have their numbers already. Undefined when it is of the life before.
- */
-export function locate(
-  state: ChannelState,
-  source: SourceState,
-  rendition: RenditionState,
-  announcement: Segment | Gap,
-): Position | undefined {
-  const { startPts, endPts, discontinuity } = announcement;
-  const duration = ptsDuration(startPts, endPts);
-  const wallMs = Date.parse(announcement.wallClock);
-  const known =
-    goOn(state, source, announcement, rendition.frame) ??
-    recognise(state, source, announcement, rendition.frame);
-  if (!known) {
-    const epoch = beginEpoch(state, { t0: startPts, date0Ms: wallMs }, wallMs);
-    return { epoch, start: startPts, end: startPts + duration, contiguous: false };
-  }
-  const { epoch, start, touches } = known;
-  const ofLifeBefore = epoch.id < state.firstEpoch;
-  if (ofLifeBefore && dateOf(epoch.clock, start) < state.lifeStartMs - 1) return undefined;
-  const over = ofLifeBefore || isOver(state, rendition, epoch, wallMs);
-  const id = over ? beginEpoch(state, { t0: start, date0Ms: dateOf(epoch.clock, start) }, wallMs) : epoch.id;
-  if (touches) epochOf(state, id)!.seen = { t0: start, date0Ms: wallMs };
-  return { epoch: id, start, end: start + duration, contiguous: touches && discontinuity === undefined };
-}
-
-interface Known {
-  epoch: Epoch;
-  /** Unwrapped. */
-  start: number;
-  /** Where its source's last announcement ended. */
-  touches: boolean;
-}
-
-/** On the clock of its source's last announcement, where that ended. */
-function goOn(
-  state: ChannelState,
-  { last }: SourceState,
-  { startPts, discontinuity, index }: Segment | Gap,
-  frame: number,
-): Known | undefined {
-  if (last?.end === undefined || last.epoch === undefined || last.index + 1 !== index) return undefined;
-  const start = unwrapNear(startPts, last.end);
-  const epoch = last.epoch >= state.firstEpoch ? epochOf(state, last.epoch) : undefined;
-  const touches = Math.abs(start - last.end) <= frame && discontinuity !== 'timestamps';
-  return touches && epoch ? { epoch, start, touches } : undefined;
-}
-
-/** On the newest clock to which its wall clock maps, unless it would go back on its own. */
-function recognise(
-  state: ChannelState,
-  { last }: SourceState,
-  { startPts, discontinuity, wallClock }: Segment | Gap,
-  frame: number,
-): Known | undefined {
-  const within = (state.target ?? 0) * TICKS_PER_SECOND;
-  for (const epoch of state.epochs.toReversed()) {
-    const expected = epoch.seen.t0 + (Date.parse(wallClock) - epoch.seen.date0Ms) * TICKS_PER_MS;
-    const start = unwrapNear(startPts, expected);
-    if (Math.abs(start - expected) > within) continue;
-    const own = last?.end !== undefined && last.epoch === epoch.id && epoch.id >= state.firstEpoch;
-    if (own && (discontinuity === 'timestamps' || start < last.end! - frame)) continue;
-    return { epoch, start, touches: false };
-  }
-  return undefined;
-}
-
-/** Later slots, or the rendition's own later entries, are on another clock, and this comes after them. */
-function isOver(state: ChannelState, { entries }: RenditionState, epoch: Epoch, wallMs: number): boolean {
-  const numbered = state.slots[firstIndex(state.slots, (slot) => slot.number === undefined) - 1];
-  return [numbered, entries.at(-1)].some((one) => {
-    const newer = one && one.epoch > epoch.id ? epochOf(state, one.epoch) : undefined;
-    return newer !== undefined && wallMs >= wallOf(newer, one!.end);
-  });
-}
-
-/** The wall clock at an unwrapped timestamp, as its source shows it. */
-function wallOf({ seen }: Epoch, ticks: number): number {
-  return seen.date0Ms + (ticks - seen.t0) / TICKS_PER_MS;
-}
-
-/**
- * Begins an epoch, dated after all that is before it. What no rendition has published yet and began later by its wall
- * clock stays after it.
- */
-function beginEpoch(state: ChannelState, clock: ChannelClock, wallMs: number): number {
-  const open = state.slots.findIndex((slot) => slot.number === undefined);
-  const published = Math.max(
-    state.slots[(open === -1 ? state.slots.length : open) - 1]?.epoch ?? 0,
-    ...Object.values(state.renditions).map(({ entries }) => entries.at(-1)?.epoch ?? 0),
-  );
-  const later = state.slots.find(
-    (slot) => slot.epoch > published && wallOf(epochOf(state, slot.epoch)!, slot.start) > wallMs,
-  );
-  const id = later?.epoch ?? Math.max((state.epochs.at(-1)?.id ?? 0) + 1, state.firstEpoch);
-  if (later) shiftEpochs(state, id);
-  const before = state.slots.findLast((slot) => slot.epoch < id);
-  const clockBefore = before && epochOf(state, before.epoch)?.clock;
-  const notBefore = before && clockBefore ? dateOf(clockBefore, before.end) : state.lifeStartMs;
-  state.epochs.push({
-    id,
-    clock: { t0: clock.t0, date0Ms: Math.max(clock.date0Ms, Math.ceil(notBefore)) },
-    seen: { t0: clock.t0, date0Ms: wallMs },
-  });
-  state.epochs.sort((a, b) => a.id - b.id);
-  return id;
-}
-
-/** Makes room for an epoch before one that nobody has published. */
-function shiftEpochs(state: ChannelState, from: number): void {
-  const queued = Object.values(state.renditions).flatMap(({ queue }) => queue);
-  const last = Object.values(state.sources).flatMap((source) => source.last ?? []);
-  for (const one of [...state.slots, ...queued, ...last])
-    if (one.epoch !== undefined && one.epoch >= from) one.epoch++;
-  for (const epoch of state.epochs) if (epoch.id >= from) epoch.id++;
 }
 
 /** What the rendition lists last goes beyond the start of this. */
@@ -166,7 +37,7 @@ function compare(a: Place & { start: number }, b: Place & { start: number }): nu
 }
 
 /** Index of the first for which it holds, in a list whose later ones it holds for as well. */
-function firstIndex<T>(list: readonly T[], holds: (one: T) => boolean): number {
+export function firstIndex<T>(list: readonly T[], holds: (one: T) => boolean): number {
   let from = 0;
   let to = list.length;
   while (from < to) {
@@ -214,11 +85,10 @@ export function claimSlot(
   state: ChannelState,
   rendition: RenditionState,
   { epoch, start, end }: Position,
-  video: boolean,
 ): Slot | undefined {
   const place = placeOf(start, state.target!);
   const own = [
-    ...inPlace(rendition.queue, { epoch, place }),
+    ...inPlace(rendition.queue.items, { epoch, place }),
     ...inPlace(rendition.entries, { epoch, place }),
   ];
   const here = inPlace(state.slots, { epoch, place });
@@ -230,11 +100,8 @@ export function claimSlot(
     here.find((slot) => Math.abs(slot.start - start) <= rendition.frame) ??
     (taken.length === 0 ? (here.findLast((slot) => slot.start <= start) ?? here[0]) : undefined) ??
     (second ? undefined : taken.at(-1));
-  if (found) {
-    const better = video === found.video ? end - start > found.end - found.start : video;
-    if (found.number === undefined && better) Object.assign(found, { start, end, video });
-    return found;
-  }
+  if (found) return found;
+  const video = hasVideo(rendition);
   const fresh: Slot = { id: state.nextSlotId, epoch, place, start, end, video, discontinuity: false };
   const at = positionOf(state, fresh);
   if (state.slots[at]?.number !== undefined) return undefined;
@@ -244,7 +111,10 @@ export function claimSlot(
 }
 
 /** The slots around a place that has none. */
-function neighbours(state: ChannelState, { epoch, start }: Position): [Slot | undefined, Slot | undefined] {
+export function neighbours(
+  state: ChannelState,
+  { epoch, start }: Position,
+): [Slot | undefined, Slot | undefined] {
   const here = { epoch, place: placeOf(start, state.target!), start };
   const at = firstIndex(state.slots, (slot) => compare(slot, here) > 0);
   return [state.slots[at - 1], state.slots[at]];
@@ -259,18 +129,28 @@ export function isForgotten(state: ChannelState, position: Position): boolean {
   return after?.number !== undefined && after.number > (before?.number ?? -Infinity) + 1;
 }
 
-/** Nothing of the rendition is missing before it, and yet its siblings go on from one slot to the next where it would be. */
-export function isMisaligned(
-  state: ChannelState,
-  { entries, queue, frame }: RenditionState,
-  position: Position,
-): boolean {
-  const { epoch, start } = position;
-  const [, after] = neighbours(state, position);
-  if (after?.epoch !== epoch || after.discontinuity) return false;
-  const own = [...entries.filter(({ gap }) => !gap), ...queue];
-  const before = own.findLast((one) => one.epoch === epoch && one.start < start);
-  return before !== undefined && Math.abs(start - before.end) <= frame;
+/**
+ * Until it has its number a slot is as long as the longest that is there of it, a picture's before sound's; what is lost
+ * counts where nothing else is.
+ */
+export function measureSlot(state: ChannelState, slot: Slot): void {
+  if (slot.number !== undefined) return;
+  const rank = (item: Item, video: boolean): number[] => [
+    +(item.state !== 'lost'),
+    +video,
+    item.end - item.start,
+  ];
+  let best: number[] | undefined;
+  for (const rendition of Object.values(state.renditions)) {
+    const item = inSlot(rendition.queue.items, slot);
+    if (!item) continue;
+    const video = hasVideo(rendition);
+    const found = rank(item, video);
+    const first = best && found.findIndex((value, i) => value !== best![i]);
+    if (best && (first === -1 || found[first!]! < best[first!]!)) continue;
+    best = found;
+    Object.assign(slot, { start: item.start, end: item.end, video });
+  }
 }
 
 /** It has no number yet, and the slot before covers it: a sibling has both in one, so what stands there is no second one. */
@@ -278,10 +158,6 @@ export function isOverlapped(state: ChannelState, position: number): boolean {
   const [previous, slot] = [state.slots[position - 1], state.slots[position]];
   if (!previous || !slot || slot.number !== undefined || previous.epoch !== slot.epoch) return false;
   return previous.end - slot.start > CHANNEL_HOLE_90K && previous.end > slot.end - CHANNEL_HOLE_90K;
-}
-
-export function hasVideo({ tracks }: RenditionState): boolean {
-  return tracks.some((track) => track.kind === 'video');
 }
 
 /** No rendition covers what lies before this slot: it opens the life, an epoch, or comes after a hole. */
@@ -307,8 +183,8 @@ export function fixNumbers(state: ChannelState, upTo: Slot): void {
   }
 }
 
-/** Forgets the slots that every rendition has behind it. */
-export function pruneTimeline(state: ChannelState): void {
+/** Without the slots that every rendition has behind it. Not for a draft: of one, all slots that stay would be drafted. */
+export function pruneTimeline(state: ChannelState): ChannelState {
   const tails = Object.values(state.renditions)
     .filter((rendition) => !rendition.alone && rendition.tail >= state.firstNumber)
     .map((rendition) => rendition.tail);
@@ -316,15 +192,29 @@ export function pruneTimeline(state: ChannelState): void {
     (slot) => slot.number === undefined || slot.number >= Math.min(...tails),
   );
   const waiting = Object.values(state.renditions).flatMap(({ queue }) => {
-    const slot = queue[0] && slotOf(state, queue[0]);
+    const slot = queue.first && slotOf(state, queue.first);
     return slot ? [positionOf(state, slot)] : [];
   });
   const first = Math.min(behind === -1 ? Infinity : behind, ...waiting, state.slots.length);
-  const drop = Math.max(0, first - KEPT_SLOTS);
-  if (drop > 0) state.slots.splice(0, drop);
-  if (state.epochs.length > KEPT_EPOCHS) {
-    const used = Object.values(state.renditions).flatMap(({ queue, entries }) => [queue[0], entries[0]]);
-    const oldest = Math.min(...used.flatMap((one) => one?.epoch ?? []), state.epochs.at(-KEPT_EPOCHS)!.id);
-    if (state.epochs[0]!.id < oldest) state.epochs = state.epochs.filter(({ id }) => id >= oldest);
-  }
+  const slots =
+    first > KEPT_SLOTS ? (Object.freeze(state.slots.slice(first - KEPT_SLOTS)) as Slot[]) : state.slots;
+  const epochs = keptEpochs(state);
+  return slots === state.slots && epochs === state.epochs
+    ? state
+    : Object.freeze({ ...state, slots, epochs });
+}
+
+function keptEpochs({ epochs, renditions }: ChannelState): Epoch[] {
+  if (epochs.length <= KEPT_EPOCHS) return epochs;
+  const used = Object.values(renditions).flatMap(({ queue, entries }) => [queue.first, entries[0]]);
+  const oldest = Math.min(...used.flatMap((one) => one?.epoch ?? []), epochs.at(-KEPT_EPOCHS)!.id);
+  return epochs[0]!.id < oldest ? epochs.filter(({ id }) => id >= oldest) : epochs;
+}
+
+/** The slot that the rendition's next entry is for. */
+export function nextSlot(state: ChannelState, rendition: RenditionState): Slot | undefined {
+  if (rendition.alone) return undefined;
+  if (rendition.tail < state.firstNumber)
+    return rendition.queue.first && slotOf(state, rendition.queue.first);
+  return slotAbove(state, rendition.tail);
 }

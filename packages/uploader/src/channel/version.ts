@@ -1,5 +1,5 @@
 import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
-import { leaving } from './leaving.js';
+import { leaving } from './entry.js';
 import { answer } from './source.js';
 import { writeStateLine } from './state-line.js';
 import type { ChannelState, Entry, RenditionState, Turn } from './state.js';

@@ -1,15 +1,15 @@
 import type { Segment } from '@hls-uplink/protocol';
-import type { ChannelEvent, Effect, SourceFacts } from '../event.js';
+import type { Effect, SourceFacts } from '../event.js';
 import { deadline, openChannel, reduce } from '../reduce.js';
 import type { ReadBack } from '../reopen.js';
 import type { ChannelState } from '../state.js';
+import type { Happening } from './scene.js';
 import { see, type SeenPlaylist } from './viewer.js';
 
 const BEGIN_MS = 1_700_000_000_000;
 const TARGET_SECONDS = 6;
 const GOP_SECONDS = 2;
 
-type Unstamped = ChannelEvent extends infer E ? (E extends ChannelEvent ? Omit<E, 'at'> : never) : never;
 type Announced = Partial<Segment> & { sound?: boolean; wallOffMs?: number; refused?: boolean };
 
 export const sessionOf = (rendition: string): string =>
@@ -35,8 +35,8 @@ export class Rig {
     this.happen({ type: 'opened', playlists });
   }
 
-  happen(event: Unstamped): void {
-    const events: Unstamped[] = [event];
+  happen(event: Happening): void {
+    const events: Happening[] = [event];
     for (let next = events.shift(); next; next = events.shift()) {
       const { state, effects } = reduce(this.state, { ...next, at: this.at });
       this.state = state;
@@ -44,7 +44,7 @@ export class Rig {
     }
   }
 
-  private perform(effect: Effect): Unstamped[] {
+  private perform(effect: Effect): Happening[] {
     switch (effect.type) {
       case 'put-segment':
         if (this.store.segment(effect.rendition, effect.id.index))

@@ -1,0 +1,130 @@
+import { fitsTargetDuration } from '@hls-uplink/hls';
+import { dateOf, epochOf } from './epoch.js';
+import { segmentKey, segmentName } from './item.js';
+import type { Entry, Item, LeftKey, RenditionState, Slot, Turn } from './state.js';
+import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
+import { CHANNEL_HOLE_90K, fixNumbers, inSlot } from './timeline.js';
+
+/** Lists a stored segment. */
+export function appendSegment(
+  { state }: Turn,
+  rendition: RenditionState,
+  item: Item,
+  { number, discontinuity }: { number: number; discontinuity: boolean },
+): void {
+  if (item.announcement.type !== 'segment') throw new Error('only a segment can be stored');
+  const { bytes, independent } = item.announcement;
+  rendition.queue = rendition.queue.without(item.id);
+  push(rendition, {
+    number,
+    uri: rendition.urlPrefix + segmentName(rendition, item.id),
+    key: segmentKey(state.settings.channel, rendition, item.id),
+    id: item.id,
+    ...(item.slot !== undefined && { slot: item.slot }),
+    epoch: item.epoch,
+    place: item.place,
+    start: item.start,
+    end: item.end,
+    dateMs: Math.round(dateOf(epochOf(state, item.epoch)!.clock, item.start)),
+    discontinuity,
+    gap: false,
+  });
+  rendition.counts.published++;
+  if (!independent) rendition.independent = false;
+  const source = state.sources[item.id.session];
+  if (discontinuity && source) delete source.changed;
+  if (source) source.listed = { index: item.id.index, epoch: item.epoch, end: item.end };
+  const ticks = item.end - item.start;
+  rendition.totalBytes += bytes;
+  rendition.total90k += ticks;
+  const full = ticks >= (state.targetDuration! * TICKS_PER_SECOND) / 2;
+  if (full)
+    rendition.peakBandwidth = Math.max(
+      rendition.peakBandwidth,
+      Math.ceil((bytes * 8 * TICKS_PER_SECOND) / ticks),
+    );
+}
+
+/** Lists a gap for a slot, from where the entry before ends when that may be so long. */
+export function appendSlotGap(turn: Turn, rendition: RenditionState, slot: Slot): void {
+  fixNumbers(turn.state, slot);
+  if (rendition.entries.length === 0) joinSequence(rendition, slot);
+  const item = inSlot(rendition.queue.items, slot);
+  const previous = rendition.entries.at(-1);
+  const near = previous?.epoch === slot.epoch && Math.abs(slot.start - previous.end) <= CHANNEL_HOLE_90K;
+  const ticks = near && !slot.discontinuity ? slot.end - previous.end : 0;
+  const fits = ticks > 0 && fitsTargetDuration(ticks, turn.state.targetDuration!);
+  const start = near && fits ? previous.end : slot.start;
+  appendGap(
+    turn,
+    rendition,
+    {
+      number: slot.number!,
+      discontinuity: slot.discontinuity,
+      slot: slot.id,
+      epoch: slot.epoch,
+      place: slot.place,
+      start,
+      end: slot.end,
+    },
+    item,
+  );
+}
+
+/** Lists a gap; the final answer of what it stands for, when it has none yet, waits for the version as a segment's does. */
+export function appendGap(
+  turn: Turn,
+  rendition: RenditionState,
+  place: Pick<Entry, 'number' | 'discontinuity' | 'slot' | 'epoch' | 'place' | 'start' | 'end'>,
+  item: Item | undefined,
+): void {
+  const { state, effects } = turn;
+  if (item) rendition.queue = rendition.queue.without(item.id);
+  push(rendition, {
+    ...place,
+    uri: `${rendition.urlPrefix}${rendition.segmentPrefix}-gap-${place.number}.ts`,
+    ...(item && !item.answered && { id: item.id }),
+    dateMs: Math.round(dateOf(epochOf(state, place.epoch)!.clock, place.start)),
+    gap: true,
+  });
+  rendition.counts.gaps++;
+  effects.push({
+    type: 'report',
+    level: 'warn',
+    message: 'a segment is lost; a gap stands for it',
+    fields: {
+      rendition: rendition.name,
+      number: place.number,
+      seconds: (place.end - place.start) / TICKS_PER_SECOND,
+    },
+  });
+}
+
+function push(rendition: RenditionState, entry: Omit<Entry, 'longestMs'>): void {
+  rendition.entries.push({ ...entry, longestMs: 0 });
+  rendition.tail = entry.number;
+  if (entry.discontinuity) rendition.counts.discontinuities++;
+}
+
+/** A rendition that begins among others has the discontinuity sequence that they have there (HLS-RULES 20). */
+export function joinSequence(
+  rendition: RenditionState,
+  { discontinuity, discontinuitySequence }: Slot,
+): void {
+  const before = discontinuitySequence! - (discontinuity ? 1 : 0);
+  rendition.discontinuitySequence = Math.max(rendition.discontinuitySequence, before);
+}
+
+/** What leaves with these entries, and how long it must stay (HLS-RULES 10). */
+export function leaving(entries: readonly Entry[]): LeftKey[] {
+  return entries.flatMap(({ key, start, end, longestMs }) =>
+    key === undefined ? [] : [{ key, keepMs: Math.ceil((end - start) / TICKS_PER_MS + longestMs) }],
+  );
+}
+
+/** All entries leave with the next version; what it lists begins anew. */
+export function emptyWindow(rendition: RenditionState): void {
+  rendition.previous.push(...leaving(rendition.entries));
+  rendition.discontinuitySequence += rendition.entries.filter((entry) => entry.discontinuity).length;
+  rendition.entries = [];
+}

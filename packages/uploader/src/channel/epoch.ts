@@ -1,0 +1,137 @@
+import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
+import type { ChannelClock, ChannelState, Epoch, RenditionState, SourceState } from './state.js';
+import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
+import { firstIndex, type Position } from './timeline.js';
+
+/** The date of an unwrapped timestamp, milliseconds since 1970. */
+export function dateOf(clock: ChannelClock, ticks: number): number {
+  return clock.date0Ms + (ticks - clock.t0) / TICKS_PER_MS;
+}
+
+export function epochOf(state: ChannelState, id: number): Epoch | undefined {
+  return state.epochs.find((epoch) => epoch.id === id);
+}
+
+/**
+ * Puts an announcement on a clock (DESIGN.md, "Clocks and epochs"): its source's own where it goes on, else an epoch's
+ * to which its wall clock maps within one target duration, else a new one, which begins an epoch. So does a known one
+ * when later slots on another have their numbers already. Undefined when it is of the life before.
+ */
+export function locate(
+  state: ChannelState,
+  source: SourceState,
+  rendition: RenditionState,
+  announcement: Segment | Gap,
+): Position | undefined {
+  const { startPts, endPts, discontinuity } = announcement;
+  const duration = ptsDuration(startPts, endPts);
+  const wallMs = Date.parse(announcement.wallClock);
+  const known =
+    goOn(state, source, announcement, rendition.frame) ??
+    recognise(state, source, announcement, rendition.frame);
+  if (!known) {
+    const epoch = beginEpoch(state, { t0: startPts, date0Ms: wallMs }, wallMs);
+    return { epoch, start: startPts, end: startPts + duration, contiguous: false };
+  }
+  const { epoch, start, touches } = known;
+  const ofLifeBefore = epoch.id < state.firstEpoch;
+  if (ofLifeBefore && dateOf(epoch.clock, start) < state.lifeStartMs - 1) return undefined;
+  const over = ofLifeBefore || isOver(state, rendition, epoch, wallMs);
+  const id = over ? beginEpoch(state, { t0: start, date0Ms: dateOf(epoch.clock, start) }, wallMs) : epoch.id;
+  if (touches) epochOf(state, id)!.seen = { t0: start, date0Ms: wallMs };
+  return { epoch: id, start, end: start + duration, contiguous: touches && discontinuity === undefined };
+}
+
+interface Known {
+  epoch: Epoch;
+  /** Unwrapped. */
+  start: number;
+  /** Where its source's last announcement ended. */
+  touches: boolean;
+}
+
+/** On the clock of its source's last announcement, where that ended. */
+function goOn(
+  state: ChannelState,
+  { last }: SourceState,
+  { startPts, discontinuity, index }: Segment | Gap,
+  frame: number,
+): Known | undefined {
+  if (last?.end === undefined || last.epoch === undefined || last.index + 1 !== index) return undefined;
+  const start = unwrapNear(startPts, last.end);
+  const epoch = last.epoch >= state.firstEpoch ? epochOf(state, last.epoch) : undefined;
+  const touches = Math.abs(start - last.end) <= frame && discontinuity !== 'timestamps';
+  return touches && epoch ? { epoch, start, touches } : undefined;
+}
+
+/** On the newest clock to which its wall clock maps, unless it would go back on its own. */
+function recognise(
+  state: ChannelState,
+  { last }: SourceState,
+  { startPts, discontinuity, wallClock }: Segment | Gap,
+  frame: number,
+): Known | undefined {
+  const within = (state.target ?? 0) * TICKS_PER_SECOND;
+  for (const epoch of state.epochs.toReversed()) {
+    const expected = epoch.seen.t0 + (Date.parse(wallClock) - epoch.seen.date0Ms) * TICKS_PER_MS;
+    const start = unwrapNear(startPts, expected);
+    if (Math.abs(start - expected) > within) continue;
+    const own = last?.end !== undefined && last.epoch === epoch.id && epoch.id >= state.firstEpoch;
+    if (own && (discontinuity === 'timestamps' || start < last.end! - frame)) continue;
+    return { epoch, start, touches: false };
+  }
+  return undefined;
+}
+
+/** Later slots, or the rendition's own later entries, are on another clock, and this comes after them. */
+function isOver(state: ChannelState, { entries }: RenditionState, epoch: Epoch, wallMs: number): boolean {
+  const numbered = state.slots[firstIndex(state.slots, (slot) => slot.number === undefined) - 1];
+  return [numbered, entries.at(-1)].some((one) => {
+    const newer = one && one.epoch > epoch.id ? epochOf(state, one.epoch) : undefined;
+    return newer !== undefined && wallMs >= wallOf(newer, one!.end);
+  });
+}
+
+/** The wall clock at an unwrapped timestamp, as its source shows it. */
+function wallOf({ seen }: Epoch, ticks: number): number {
+  return seen.date0Ms + (ticks - seen.t0) / TICKS_PER_MS;
+}
+
+/**
+ * Begins an epoch, dated after all that is before it. What no rendition has published yet and began later by its wall
+ * clock stays after it.
+ */
+function beginEpoch(state: ChannelState, clock: ChannelClock, wallMs: number): number {
+  const open = state.slots.findIndex((slot) => slot.number === undefined);
+  const published = Math.max(
+    state.slots[(open === -1 ? state.slots.length : open) - 1]?.epoch ?? 0,
+    ...Object.values(state.renditions).map(({ entries }) => entries.at(-1)?.epoch ?? 0),
+  );
+  const later = state.slots.find(
+    (slot) => slot.epoch > published && wallOf(epochOf(state, slot.epoch)!, slot.start) > wallMs,
+  );
+  const id = later?.epoch ?? Math.max((state.epochs.at(-1)?.id ?? 0) + 1, state.firstEpoch);
+  if (later) shiftEpochs(state, id);
+  const before = state.slots.findLast((slot) => slot.epoch < id);
+  const clockBefore = before && epochOf(state, before.epoch)?.clock;
+  const notBefore = before && clockBefore ? dateOf(clockBefore, before.end) : state.lifeStartMs;
+  state.epochs.push({
+    id,
+    clock: { t0: clock.t0, date0Ms: Math.max(clock.date0Ms, Math.ceil(notBefore)) },
+    seen: { t0: clock.t0, date0Ms: wallMs },
+  });
+  state.epochs.sort((a, b) => a.id - b.id);
+  return id;
+}
+
+/** Makes room for an epoch before one that nobody has published. */
+function shiftEpochs(state: ChannelState, from: number): void {
+  const last = Object.values(state.sources).flatMap((source) => source.last ?? []);
+  for (const one of [...state.slots, ...last]) if (one.epoch !== undefined && one.epoch >= from) one.epoch++;
+  for (const epoch of state.epochs) if (epoch.id >= from) epoch.id++;
+  for (const rendition of Object.values(state.renditions)) {
+    rendition.queue = rendition.queue.map((item) =>
+      item.epoch >= from ? { ...item, epoch: item.epoch + 1 } : item,
+    );
+  }
+}

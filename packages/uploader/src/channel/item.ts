@@ -1,0 +1,81 @@
+import { fitsTargetDuration } from '@hls-uplink/hls';
+import type { DroppedCode } from '@hls-uplink/protocol';
+import { answer } from './source.js';
+import type { Item, RenditionState, Turn } from './state.js';
+import { TICKS_PER_SECOND } from './ticks.js';
+import { measureSlot, slotOf } from './timeline.js';
+
+export function segmentKey(
+  channel: string,
+  rendition: RenditionState,
+  { session, index }: Item['id'],
+): string {
+  return `${channel}/${segmentName(rendition, { session, index })}`;
+}
+
+export function segmentName({ segmentPrefix }: RenditionState, { session, index }: Item['id']): string {
+  return `${segmentPrefix}-${session}-${String(index).padStart(6, '0')}.ts`;
+}
+
+/** As it is then; a gap has nothing to upload. */
+export function upload({ state, effects }: Turn, rendition: RenditionState, item: Item): Item {
+  if (item.announcement.type !== 'segment') return item;
+  const { path, bytes, crc32 } = item.announcement;
+  effects.push({
+    type: 'put-segment',
+    id: { ...item.id },
+    rendition: rendition.name,
+    key: segmentKey(state.settings.channel, rendition, item.id),
+    path,
+    bytes,
+    crc32,
+  });
+  return change(rendition, item, { state: 'uploading' });
+}
+
+/** It has its final answer and nothing to list; as it is then. */
+export function lose(turn: Turn, rendition: RenditionState, item: Item, code: DroppedCode): Item {
+  answer(turn, item.id, { type: 'dropped', code });
+  const lost = change(rendition, item, { state: 'lost', answered: true });
+  const slot = slotOf(turn.state, item);
+  if (slot) measureSlot(turn.state, slot);
+  return lost;
+}
+
+/** As it is then. */
+export function change(
+  rendition: RenditionState,
+  item: Item,
+  to: Partial<Pick<Item, 'state' | 'answered'>>,
+): Item {
+  const changed = { ...item, ...to };
+  rendition.queue = rendition.queue.replaced(changed);
+  return changed;
+}
+
+/**
+ * A segment whose EXTINF would round above the target duration can never be listed (HLS-RULES 1).
+ * @returns as it is then
+ */
+export function checkLength(turn: Turn, rendition: RenditionState, item: Item): Item {
+  const { targetDuration } = turn.state;
+  if (targetDuration === undefined || item.state === 'lost') return item;
+  const ticks = item.end - item.start;
+  if (fitsTargetDuration(ticks, targetDuration)) return item;
+  const lost = lose(turn, rendition, item, 'too-long');
+  const seconds = (ticks / TICKS_PER_SECOND).toFixed(3);
+  turn.effects.push({
+    type: 'report',
+    level: 'warn',
+    message: `segment of ${seconds} s is longer than the channel's target duration of ${targetDuration} s; set --target-duration, or shorten the encoder's GOP`,
+    fields: { rendition: rendition.name, ...item.id },
+  });
+  return lost;
+}
+
+/** The target duration is known now: what is too long for it is out before it can be listed. */
+export function checkLengths(turn: Turn): void {
+  for (const rendition of Object.values(turn.state.renditions)) {
+    for (const item of rendition.queue.items) checkLength(turn, rendition, item);
+  }
+}

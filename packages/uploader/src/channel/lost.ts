@@ -1,0 +1,68 @@
+import { fitsTargetDuration } from '@hls-uplink/hls';
+import { leaveAlignment, listNextAlone } from './alone.js';
+import { appendSlotGap } from './entry.js';
+import { holding, isKnown, isPublished, siblings } from './partial.js';
+import { lostAt } from './rendition.js';
+import { answer, hasLeft } from './source.js';
+import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
+import { inSlot, nextSlot, positionOf } from './timeline.js';
+
+/** When time alone decides what is next for this rendition, milliseconds since 1970. */
+export function waitsUntil(state: ChannelState, rendition: RenditionState): number | undefined {
+  const slot = nextSlot(state, rendition);
+  if (!slot || rendition.alone) return undefined;
+  const item = inSlot(rendition.queue.items, slot);
+  const open = item
+    ? item.state === 'undecided' || item.state === 'lost'
+    : rendition.queue.length > 0 || isPublished(state, rendition, slot);
+  return open ? lostAt(state, rendition) : undefined;
+}
+
+/** A gap for what was announced and lost; nothing before the first entry, nor where it would be too long. */
+export function listLost(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): boolean {
+  const { state, at } = turn;
+  // How long the slot is, who has it may know better than who lost it.
+  const open = slot.number === undefined && !isKnown(state, rendition, slot);
+  if (open && at < lostAt(state, rendition)) return false;
+  const first = rendition.tail < state.firstNumber;
+  const tooLong = !fitsTargetDuration(slot.end - slot.start, state.targetDuration!);
+  if (!first && !tooLong) {
+    appendSlotGap(turn, rendition, slot);
+    return true;
+  }
+  rendition.queue = rendition.queue.without(item.id);
+  if (!item.answered) answer(turn, item.id, { type: 'dropped', code: first ? 'partial' : 'too-long' });
+  const shared = siblings(state, rendition).some((other) => inSlot(other.queue.items, slot));
+  if (slot.number === undefined && !shared) state.slots.splice(positionOf(state, slot), 1);
+  else if (!first) appendSlotGap(turn, rendition, slot);
+  return true;
+}
+
+/** Nothing of this rendition is there for the slot: is it lost? */
+export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): boolean {
+  const { state, at } = turn;
+  const published = isPublished(state, rendition, slot);
+  const next = rendition.queue.first;
+  if (next) {
+    const last = rendition.entries.at(-1);
+    if (
+      last &&
+      !last.gap &&
+      last.epoch === next.epoch &&
+      Math.abs(next.start - last.end) <= rendition.frame
+    ) {
+      leaveAlignment(turn, rendition);
+      return listNextAlone(turn, rendition);
+    }
+    const covered = siblings(state, rendition).some((other) => holding(other, slot)?.whole);
+    if (!published && !covered && at < lostAt(state, rendition)) return false;
+  } else {
+    if (!published) return false;
+    if (!rendition.away && !hasLeft(state, rendition.name)) {
+      if (at < lostAt(state, rendition)) return false;
+      rendition.away = true;
+    }
+  }
+  appendSlotGap(turn, rendition, slot);
+  return true;
+}

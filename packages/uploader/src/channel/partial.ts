@@ -1,0 +1,99 @@
+import { lose, upload } from './item.js';
+import { lostAt } from './rendition.js';
+import { hasLeft } from './source.js';
+import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
+import { breaksBefore, inSlot, positionOf, slotOf } from './timeline.js';
+
+/** The others on the same timeline that list or bring anything in this life. */
+export function siblings(state: ChannelState, rendition: RenditionState): RenditionState[] {
+  return Object.values(state.renditions).filter(
+    (other) =>
+      other.name !== rendition.name &&
+      !other.alone &&
+      (other.tail >= state.firstNumber || other.queue.length > 0),
+  );
+}
+
+/** A sibling's stored version lists the slot. */
+export function isPublished(state: ChannelState, rendition: RenditionState, { number }: Slot): boolean {
+  if (number === undefined) return false;
+  return siblings(state, rendition).some(
+    (other) => other.tail >= state.firstNumber && other.storedTail >= number,
+  );
+}
+
+/**
+ * How much of a slot a rendition has, in its queue or its playlist: undefined when nothing, or when it is lost there. What
+ * has left its window is taken for all of the slot.
+ */
+export function holding(
+  rendition: RenditionState,
+  slot: Slot,
+): { start: number; end: number; whole: boolean } | undefined {
+  const item = inSlot(rendition.queue.items, slot);
+  if (item && item.state !== 'lost')
+    return { start: item.start, end: item.end, whole: item.fromStart && item.toCut };
+  if (slot.number !== undefined && slot.number < (rendition.entries[0]?.number ?? -1))
+    return { start: slot.start, end: slot.end, whole: true };
+  const listed = inSlot(rendition.entries, slot);
+  const entry = listed?.gap === false ? listed : undefined;
+  return (
+    entry && { start: entry.start, end: entry.end, whole: entry.end >= slot.end && entry.start <= slot.start }
+  );
+}
+
+/** No sibling can bring more of the slot. */
+export function isKnown(state: ChannelState, rendition: RenditionState, slot: Slot): boolean {
+  return siblings(state, rendition).every(
+    (other) =>
+      inSlot(other.queue.items, slot) !== undefined ||
+      isPast(state, other, slot) ||
+      hasLeft(state, other.name),
+  );
+}
+
+/** It lists the slot, or has later ones already. */
+function isPast(state: ChannelState, rendition: RenditionState, slot: Slot): boolean {
+  if (slot.number !== undefined && slot.number <= rendition.tail) return true;
+  const last = rendition.queue.last;
+  const lastSlot = last && slotOf(state, last);
+  return lastSlot !== undefined && positionOf(state, lastSlot) > positionOf(state, slot);
+}
+
+/** Whether a segment that may be partial is published, waits, or is dropped (DESIGN.md, "Whole and partial"); as it is then. */
+export function decidePartial(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): Item {
+  const { state, at } = turn;
+  const others = siblings(state, rendition);
+  const longer = others
+    .map((other) => holding(other, slot))
+    .filter((held) => held !== undefined)
+    .filter((held) => held.end - held.start > item.end - item.start + rendition.frame);
+  const { begins, stops } = bounds(state, slot);
+  const known = isKnown(state, rendition, slot);
+  const overdue = at >= lostAt(state, rendition);
+  const fits = (item.fromStart || begins) && (item.toCut || stops);
+  // A sibling lists more of it, if only as a gap.
+  const short = slot.number !== undefined && isShort(state, rendition, slot, item);
+  if ((fits && known) || (longer.length === 0 && !short && (known || overdue))) {
+    return upload(turn, rendition, item);
+  }
+  if (short || longer.some((held) => held.whole) || (longer.length > 0 && overdue)) {
+    return lose(turn, rendition, item, 'partial');
+  }
+  return item;
+}
+
+/** The channel begins with the slot, or stops after it, as far as that is known. */
+function bounds(state: ChannelState, slot: Slot): { begins: boolean; stops: boolean } {
+  const next = state.slots[positionOf(state, slot) + 1];
+  const stops = next
+    ? breaksBefore(state, next)
+    : Object.keys(state.renditions).every((name) => hasLeft(state, name));
+  return { begins: breaksBefore(state, slot), stops };
+}
+
+/** It leaves a hole in a slot that is longer now. */
+export function isShort(state: ChannelState, { frame }: RenditionState, slot: Slot, item: Item): boolean {
+  const { begins, stops } = bounds(state, slot);
+  return (item.start - slot.start > frame && !begins) || (slot.end - item.end > frame && !stops);
+}

@@ -1,0 +1,61 @@
+import type { SourceFacts } from './event.js';
+import { Queue } from './queue.js';
+import type { ChannelState, RenditionState } from './state.js';
+import { TICKS_PER_SECOND } from './ticks.js';
+
+/** Longest distance that still counts as touching while no frame rate is known: one MPEG audio or AAC frame, one picture at 10 Hz. */
+const UNKNOWN_FRAME_90K = TICKS_PER_SECOND / 10;
+
+export function newRendition(
+  state: ChannelState,
+  name: string,
+  names: SourceFacts['names'] = {},
+): RenditionState {
+  return {
+    name,
+    playlistKey: `${state.settings.channel}/${names.index ?? `${name}.m3u8`}`,
+    segmentPrefix: names.segmentPrefix ?? name,
+    urlPrefix: names.urlPrefix ?? '',
+    tracks: [],
+    longest: 0,
+    frame: UNKNOWN_FRAME_90K,
+    queue: Queue.empty,
+    entries: [],
+    previous: [],
+    tail: -1,
+    alone: false,
+    discontinuitySequence: 0,
+    independent: true,
+    endList: false,
+    dirty: false,
+    version: 0,
+    storedTail: -1,
+    storedEnd: false,
+    failing: false,
+    updatedMs: 0,
+    putMs: 0,
+    away: false,
+    left: [],
+    peakBandwidth: 0,
+    totalBytes: 0,
+    total90k: 0,
+    counts: { published: 0, gaps: 0, discontinuities: 0, dropped: {} },
+  };
+}
+
+export function renditionOf(state: ChannelState, session: string): RenditionState | undefined {
+  const source = state.sources[session];
+  return source && state.renditions[source.facts.rendition];
+}
+
+export function hasVideo({ tracks }: RenditionState): boolean {
+  return tracks.some((track) => track.kind === 'video');
+}
+
+/** When a slot that a sibling has published and this rendition has not is lost, milliseconds (DESIGN.md, "Lost"). */
+export function lostAt(state: ChannelState, rendition: RenditionState): number {
+  const { failing, tail, storedTail, updatedMs, putMs } = rendition;
+  if (failing || tail > storedTail) return Infinity;
+  const targetMs = 1000 * (state.targetDuration ?? 0);
+  return updatedMs + 1.5 * targetMs - Math.min(putMs, targetMs / 4);
+}

@@ -1,0 +1,36 @@
+import { PTS_WRAP, type Scene } from './scene.js';
+
+const GOP_90K = 180_000;
+
+/** One encoder in simulated time: a key picture every 2 s, to all segmenters at once. */
+export class Encoder {
+  private clock: { baseMs: number; basePts: number; pictures: number } | undefined;
+
+  constructor(private readonly scene: Scene) {}
+
+  start(firstPts: number): void {
+    this.clock = { baseMs: this.scene.time.now, basePts: firstPts, pictures: 0 };
+    this.keyPicture(this.clock);
+  }
+
+  stop(): void {
+    this.clock = undefined;
+  }
+
+  /** Of the picture just now, unwrapped; undefined while it is stopped. */
+  pts(): number | undefined {
+    if (!this.clock) return undefined;
+    return this.clock.basePts + Math.round((this.scene.time.now - this.clock.baseMs) * 90);
+  }
+
+  private keyPicture(clock: NonNullable<Encoder['clock']>): void {
+    if (this.clock !== clock) return;
+    const { segmenters, happened, time } = this.scene;
+    const pts = clock.basePts + clock.pictures * GOP_90K;
+    clock.pictures++;
+    if (clock.pictures > 1 && Math.floor(pts / PTS_WRAP) > Math.floor((pts - GOP_90K) / PTS_WRAP))
+      happened.wraps++;
+    for (const segmenter of segmenters.values()) if (segmenter.up) segmenter.takeKey(pts);
+    time.at(clock.baseMs + (clock.pictures * GOP_90K) / 90, () => this.keyPicture(clock));
+  }
+}

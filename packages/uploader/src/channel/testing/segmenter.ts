@@ -1,0 +1,207 @@
+import type { Announcement, FinalAnswer, Tracks } from '@hls-uplink/protocol';
+import type { SourceFacts } from '../event.js';
+import { PTS_WRAP, type Scene } from './scene.js';
+
+const DRAIN_MS = 10_000;
+
+/** One segmenter in simulated time: cuts what the encoder gives it, and keeps what has no final answer. */
+export class Segmenter {
+  /** Reads its input. */
+  up = false;
+  /** The process runs: reading, or waiting for final answers. */
+  alive = false;
+  online = true;
+  /** What the uploader heard of it last. */
+  said?: Announcement['type'];
+  private nextIndex = 0;
+  private reason: 'start' | 'timestamps' | undefined = 'start';
+  /** The next segment cannot be written. */
+  private full = false;
+  private open?: { start: number; wallMs: number; keys: number[] };
+  /** Without final answer. */
+  private outbox: Announcement[] = [];
+
+  constructor(
+    private readonly scene: Scene,
+    readonly rendition: string,
+    public session: string,
+  ) {}
+
+  start(): void {
+    if (this.up) return;
+    this.up = true;
+    this.alive = true;
+    this.reason = 'start';
+    delete this.open;
+    this.connect();
+  }
+
+  /** kill -9: the open segment is gone, what was announced is not. */
+  kill(): void {
+    if (!this.alive) return;
+    this.up = false;
+    this.alive = false;
+    delete this.open;
+    this.scene.uploader.happen({ type: 'disconnected', session: this.session });
+  }
+
+  /** Its spool is lost, with all that waits in it; then it is another session, whose indexes begin anew. */
+  loseSpool(): void {
+    this.kill();
+    for (const { session, index } of this.outbox) {
+      this.scene.vanished.add(`${session}/${index}`);
+      this.scene.answers.delete(`${session}/${index}`);
+    }
+    const session = `${this.session.slice(0, -4)}${(this.scene.happened.sessions++ + 0x1000).toString(16)}`;
+    Object.assign(this, { session, nextIndex: 0, outbox: [] });
+  }
+
+  /** Its disk is full when the next segment ends. */
+  fillDisk(): void {
+    this.full = true;
+  }
+
+  stop(how: 'leave' | 'end' = 'leave'): void {
+    if (!this.up) return;
+    const { open } = this;
+    const lastKey = open?.keys.at(-1);
+    if (open && lastKey !== undefined) {
+      const pts = this.scene.encoder.pts();
+      const end =
+        pts !== undefined
+          ? Math.max(pts, lastKey + 3600)
+          : lastKey + 3600 * (1 + Math.floor(this.scene.random() * 40));
+      this.announceSegment(end, 'leave');
+    }
+    delete this.open;
+    const { session } = this;
+    if (how === 'end') this.scene.audience.ends++;
+    this.announce(
+      how === 'end'
+        ? { type: 'end', session, index: this.nextIndex++ }
+        : { type: 'leave', session, index: this.nextIndex++, reason: 'test' },
+    );
+    this.up = false;
+    this.drain(this.scene.time.now + DRAIN_MS);
+  }
+
+  /** The process waits for its final answers, and then goes. */
+  private drain(untilMs: number): void {
+    if (this.up || !this.alive) return;
+    if (this.outbox.length > 0 && this.scene.time.now < untilMs) {
+      return this.scene.time.at(this.scene.time.now + 200, () => this.drain(untilMs));
+    }
+    this.alive = false;
+    this.scene.uploader.happen({ type: 'disconnected', session: this.session });
+  }
+
+  cutLink(): void {
+    if (!this.online) return;
+    this.online = false;
+    this.scene.uploader.happen({ type: 'disconnected', session: this.session });
+  }
+
+  mendLink(): void {
+    if (this.online) return;
+    this.online = true;
+    if (this.alive) this.connect();
+  }
+
+  private facts(): SourceFacts {
+    const { rendition, session } = this;
+    return {
+      rendition,
+      session,
+      source: 'encoder',
+      target: this.scene.targetSeconds,
+      ...(this.scene.options.declared && { renditions: this.scene.options.renditions }),
+    };
+  }
+
+  private tracks(): Tracks {
+    const { session, nextIndex } = this;
+    return {
+      type: 'tracks',
+      session,
+      index: nextIndex,
+      tracks: [{ kind: 'video', pid: 256, codec: 'avc1.64001f', width: 640, height: 360, frameRate: 25 }],
+    };
+  }
+
+  connect(): void {
+    const { uploader, audience } = this.scene;
+    if (!uploader.isOpen || !this.online) return;
+    audience.connected(this.rendition);
+    uploader.happen({ type: 'connected', facts: this.facts() });
+    uploader.happen({ type: 'tracks', tracks: this.tracks() });
+    const { settled = -1, accepted } = uploader.progress(this.session);
+    for (const announcement of [...this.outbox]) {
+      if (announcement.index <= settled) this.answered(announcement.index, 'published');
+      else if (!accepted.includes(announcement.index)) this.deliver(announcement);
+    }
+  }
+
+  /** A key picture comes in; unwrapped ticks. */
+  takeKey(pts: number): void {
+    const ticks = this.scene.targetSeconds * 90_000;
+    const slot = (one: number): number =>
+      Math.floor((one % PTS_WRAP) / ticks) + (one % PTS_WRAP < one ? 1e9 : 0);
+    const { open } = this;
+    const last = open?.keys.at(-1);
+    if (open && last !== undefined && slot(last) !== slot(pts)) {
+      this.announceSegment(pts, 'cut');
+      this.open = { start: pts, wallMs: this.scene.time.now, keys: [pts] };
+    } else if (open) open.keys.push(pts);
+    else this.open = { start: pts, wallMs: this.scene.time.now, keys: [pts] };
+  }
+
+  private announceSegment(end: number, ended: 'cut' | 'leave'): void {
+    const { start, wallMs, keys } = this.open!;
+    const { session, reason } = this;
+    const index = this.nextIndex++;
+    const common = {
+      session,
+      index,
+      startPts: start % PTS_WRAP,
+      endPts: end % PTS_WRAP,
+      wallClock: new Date(wallMs).toISOString(),
+      ...(reason && { discontinuity: reason }),
+    };
+    this.reason = undefined;
+    if (this.full) {
+      this.full = false;
+      this.scene.happened.unwritten++;
+      return this.announce({ type: 'gap', ...common, reason: 'the disk is full' });
+    }
+    this.announce({
+      type: 'segment',
+      ...common,
+      path: `/spool/${session}/${index}.ts`,
+      bytes: 100_000,
+      crc32: index,
+      ended,
+      independent: true,
+      keyPictures: keys.map((key, i) => ({ offset: i * 1000, bytes: 500, pts: key % PTS_WRAP })),
+      markers: [],
+    });
+  }
+
+  private announce(announcement: Announcement): void {
+    this.scene.answers.set(`${announcement.session}/${announcement.index}`, []);
+    this.outbox.push(announcement);
+    if (this.online && this.alive) this.deliver(announcement);
+  }
+
+  private deliver(announcement: Announcement): void {
+    if (!this.scene.uploader.isOpen) return;
+    this.said = announcement.type;
+    this.scene.uploader.accept({ facts: this.facts(), tracks: this.tracks(), announcement });
+  }
+
+  /** Its spool forgets what is answered finally. */
+  answered(index: number, type: FinalAnswer['type']): void {
+    const before = this.outbox.length;
+    this.outbox = this.outbox.filter((one) => one.index !== index);
+    if (this.outbox.length < before) this.scene.answers.get(`${this.session}/${index}`)!.push(type);
+  }
+}

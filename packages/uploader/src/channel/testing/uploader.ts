@@ -1,0 +1,180 @@
+import type { Announcement, Tracks } from '@hls-uplink/protocol';
+import type { Effect, SourceFacts } from '../event.js';
+import { deadline, openChannel, reduce, sessionProgress } from '../reduce.js';
+import type { ChannelState } from '../state.js';
+import type { Happening, Scene } from './scene.js';
+
+interface Journalled {
+  facts: SourceFacts;
+  tracks: Tracks;
+  announcement: Announcement;
+}
+
+/** The uploader, its journal and the way to its store, in simulated time. */
+export class Uploader {
+  private state: ChannelState | undefined;
+  private journal: Journalled[] = [];
+  private life = 0;
+  private storeUp = true;
+  private tickAt: number | undefined;
+
+  constructor(private readonly scene: Scene) {}
+
+  start(journal: 'kept' | 'empty' = 'kept'): void {
+    if (this.state) return;
+    this.life++;
+    this.scene.audience.restarted(journal);
+    if (journal === 'empty') this.journal = [];
+    const { window = 6 } = this.scene.options;
+    this.state = openChannel({ channel: 'live', window, writer: `uploader-${this.life}` });
+    const playlists = [...this.scene.store.texts].map(([key, text]) => ({ key, text }));
+    this.happen({ type: 'opened', playlists });
+    for (const { facts, tracks, announcement } of [...this.journal]) {
+      this.happen({ type: 'connected', facts, replayed: true });
+      this.happen({ type: 'tracks', tracks });
+      this.happen({ type: 'accepted', announcement });
+    }
+    for (const segmenter of this.scene.segmenters.values()) if (segmenter.alive) segmenter.connect();
+  }
+
+  /** kill -9: what was on its way to the store arrives there or does not, but not after a successor has read it. */
+  kill(): void {
+    if (!this.state) return;
+    this.scene.happened.restarts++;
+    this.state = undefined;
+    this.tickAt = undefined;
+    for (const arrive of this.scene.time.withdraw(this.life)) {
+      if (this.storeUp && this.scene.random() < 0.5) arrive();
+    }
+  }
+
+  setStore(up: boolean): void {
+    if (this.storeUp && !up) this.scene.happened.outages++;
+    if (up && !this.storeUp) this.scene.audience.healthy();
+    if (up && !this.storeUp) this.happen({ type: 'store-recovered' });
+    this.storeUp = up;
+  }
+
+  happen(happening: Happening): void {
+    if (!this.state) return;
+    this.scene.happened.events++;
+    const { phase } = this.state;
+    const { state, effects } = reduce(this.state, { ...happening, at: this.scene.time.now });
+    this.state = state;
+    if (phase === 'live' && state.phase === 'ended') this.ended();
+    for (const effect of effects) this.perform(effect);
+    const due = this.state && deadline(this.state);
+    if (due !== undefined && due !== this.tickAt) {
+      this.tickAt = due;
+      const life = this.life;
+      this.scene.time.at(due, () => {
+        if (this.life !== life || this.tickAt !== due) return;
+        this.tickAt = undefined;
+        this.happen({ type: 'tick' });
+      });
+    }
+  }
+
+  /** A segmenter announces; a journalled announcement is replayed after a restart. */
+  accept(record: Journalled): void {
+    const { announcement, facts } = record;
+    if (!this.journal.some((one) => one.announcement === announcement)) this.journal.push(record);
+    this.scene.audience.accepted(facts.rendition, announcement);
+    this.happen({ type: 'accepted', announcement });
+  }
+
+  get isOpen(): boolean {
+    return this.state !== undefined && this.state.phase !== 'opening';
+  }
+
+  /** What `welcome` says. */
+  progress(session: string): ReturnType<typeof sessionProgress> {
+    return this.state ? sessionProgress(this.state, session) : { accepted: [] };
+  }
+
+  /** ENDLIST comes when every connected source has ended (DESIGN.md, "Leave and end are different"). */
+  private ended(): void {
+    for (const { rendition, up, online, said } of this.scene.segmenters.values()) {
+      if (up && online && said === 'segment')
+        this.scene.audience.fault(rendition, 'rule 18: the stream ends while it delivers');
+    }
+  }
+
+  private perform(effect: Effect): void {
+    const took = 20 + Math.floor(this.scene.random() * 400);
+    switch (effect.type) {
+      case 'put-segment':
+        this.scene.audience.putting(effect.key, effect.id);
+        return this.put(took, () => {
+          if (this.scene.vanished.has(`${effect.id.session}/${effect.id.index}`)) {
+            this.scene.happened.vanished++;
+            this.scene.audience.lost(effect.id);
+            return { type: 'segment-lost', id: effect.id };
+          }
+          this.scene.store.segments.add(effect.key);
+          return { type: 'segment-stored', id: effect.id };
+        });
+      case 'put-playlist':
+        this.scene.audience.decided(effect.key, effect.text);
+        return this.putText(took, effect.key, effect.text, (stored) =>
+          stored
+            ? {
+                type: 'playlist-stored',
+                rendition: effect.rendition,
+                version: effect.version,
+                tookMs: took,
+              }
+            : { type: 'playlist-failed', rendition: effect.rendition, version: effect.version },
+        );
+      case 'put-multivariant':
+        return this.putText(took, effect.key, effect.text, (stored) => ({
+          type: stored ? 'multivariant-stored' : 'multivariant-failed',
+          version: effect.version,
+        }));
+      case 'delete':
+        for (const key of effect.keys) this.scene.audience.removed(key);
+        return this.scene.time.at(
+          this.scene.time.now + took,
+          () => this.happen({ type: 'deleted', keys: effect.keys }),
+          this.life,
+        );
+      case 'answer':
+        this.scene.audience.answered(effect.id, effect.answer.type);
+        this.journal = this.journal.filter(
+          ({ announcement: one }) => one.session !== effect.id.session || one.index !== effect.id.index,
+        );
+        for (const segmenter of this.scene.segmenters.values()) {
+          if (segmenter.session === effect.id.session && segmenter.online && segmenter.alive)
+            segmenter.answered(effect.id.index, effect.answer.type);
+        }
+        return;
+      case 'target-duration':
+      case 'report':
+    }
+  }
+
+  private put(took: number, done: () => Happening): void {
+    const life = this.life;
+    const attempt = (): void => {
+      if (!this.storeUp) return this.scene.time.at(this.scene.time.now + 1000, attempt, life);
+      const event = done();
+      if (this.life === life && this.state) this.happen(event);
+    };
+    this.scene.time.at(this.scene.time.now + took, attempt, life);
+  }
+
+  private putText(took: number, key: string, text: string, done: (stored: boolean) => Happening): void {
+    const life = this.life;
+    this.scene.time.at(
+      this.scene.time.now + (this.storeUp ? took : 1000),
+      () => {
+        const stored = this.storeUp && this.scene.random() >= (this.scene.options.refused ?? 0);
+        if (stored) this.scene.audience.published(key, text);
+        // What is lost is counted anew from the store's recovery.
+        else this.scene.audience.healthy();
+        if (this.life === life && this.state) this.happen(done(stored));
+      },
+      life,
+    );
+  }
+}
