@@ -143,8 +143,8 @@ describe('a hostile peer', () => {
         (await peer.first('send', 'accepted', 'rejected', 'dropped')).type,
       );
     }
-    expect([...outcomes]).toEqual(
-      paths.map((path) => [path.replace(folder, ''), path.endsWith('own.ts') ? 'accepted' : 'send']),
+    expect([...outcomes].map(([path, said]) => `${said} ${path}`)).toEqual(
+      paths.map((path) => `${path.endsWith('own.ts') ? 'accepted' : 'send'} ${path.replace(folder, '')}`),
     );
   });
 

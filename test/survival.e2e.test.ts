@@ -8,7 +8,8 @@ import { s3Store, type LiveOptions } from './helpers/live.js';
 import { until } from './helpers/processes.js';
 import { expectNoStackTrace } from './helpers/speech.js';
 import { begin, type Stage } from './helpers/stage.js';
-import { ended, expectNoViolations, expectOnlyGaps, type Report, type Watcher } from './watcher/index.js';
+import { faultless } from './helpers/verdict.js';
+import { ended, expectOnlyGaps, type Report, type Watcher } from './watcher/index.js';
 
 const TARGET_SECONDS = 4;
 /** Seconds that a published stream is watched before and after what happens to it. */
@@ -45,8 +46,7 @@ const pause = (seconds: number): Promise<void> =>
 /** Nothing that was sent is missing, whatever happened to the uploader. */
 async function goesOnWhole(watcher: Watcher, seconds = CALM_SECONDS): Promise<void> {
   await grown(watcher, seconds);
-  const report = await watcher.stop();
-  expectNoViolations(report);
+  const report = await faultless(watcher);
   expectOnlyGaps(report, () => false);
   expect(report.discontinuities).toEqual([]);
 }
@@ -61,8 +61,7 @@ test(
     await live.startSegmenter('mid');
     const to = Date.now();
     await grown(watcher, CALM_SECONDS);
-    const report = await watcher.stop();
-    expectNoViolations(report);
+    const report = await faultless(watcher);
     expectOnlyGaps(report, (gap) => {
       const end = gap.dateMs! + gap.durationSeconds * 1000;
       return gap.rendition === 'mid' && end > from - 2000 && gap.dateMs! < to + TARGET_SECONDS * 1000;
@@ -103,8 +102,7 @@ test(
     await live.startUploader();
     await live.startSegmenter('high');
     await grown(watcher, CALM_SECONDS);
-    const report = await watcher.stop();
-    expectNoViolations(report);
+    const report = await faultless(watcher);
     expectOnlyGaps(report, ({ rendition }) => rendition === 'high');
     expect(report.gaps.length).toBeLessThanOrEqual(3);
     expect(report.discontinuities).toEqual([]);
@@ -124,8 +122,7 @@ test(
     await grown(watcher, 2 * TARGET_SECONDS);
     watcher.resumeRule5();
     await grown(watcher, CALM_SECONDS);
-    const report = await watcher.stop();
-    expectNoViolations(report);
+    const report = await faultless(watcher);
     expectOnlyGaps(report, () => false);
     expect(report.discontinuities.map(({ rendition }) => rendition).sort()).toEqual([...live.names].sort());
     expect(new Set(report.discontinuities.map(({ number }) => number)).size).toBe(1);

@@ -4,9 +4,12 @@ import { idOf, isFinal, type Message, type Said } from './recording-proxy.js';
 const ANNOUNCEMENTS = new Set(['segment', 'gap', 'leave', 'end']);
 
 interface Announced {
-  /** Connections on which it was accepted, and on which its bytes were asked for. */
+  /** Connections on which it was accepted, on which `welcome` listed it, and on which its bytes were asked for. */
   accepted: Set<number>;
+  welcomed: Set<number>;
   asked: Set<number>;
+  /** Its bytes went over the wire, whole. */
+  isThere: boolean;
   /** Kinds of all answers, also of those that were lost on the way. */
   kinds: Set<string>;
   /** A final answer got through since it was announced last. */
@@ -26,18 +29,27 @@ export function judgeAnswers(record: readonly Said[]): string[] {
   return faults;
 }
 
-function announce(announced: Map<string, Announced>, { message, connection }: Said, faults: string[]): void {
+function announce(announced: Map<string, Announced>, said: Said, faults: string[]): void {
+  const { message, connection, bodyBytes } = said;
   const known = announced.get(idOf(message));
-  if (message.type === 'body' && !known?.asked.has(connection)) {
-    faults.push(`${idOf(message)}: bytes that were not asked for on that connection`);
+  if (message.type === 'body') {
+    if (!known?.asked.has(connection))
+      faults.push(`${idOf(message)}: bytes that were not asked for on that connection`);
+    if (known && bodyBytes === message['bytes']) known.isThere = true;
   }
   if (!ANNOUNCEMENTS.has(message.type)) return;
+  if (known?.welcomed.has(connection))
+    faults.push(`${idOf(message)} was announced again, and welcome had listed it as accepted`);
+  // A segment that became a gap has no bytes.
+  if (known && message.type === 'gap') known.isThere = true;
   // Who announces again has not had the answer, whatever was on its way.
   if (known) known.isAnswered = false;
   else {
     announced.set(idOf(message), {
       accepted: new Set(),
+      welcomed: new Set(),
       asked: new Set(),
+      isThere: false,
       kinds: new Set(),
       isAnswered: false,
     });
@@ -50,7 +62,11 @@ function hear(
   faults: string[],
 ): void {
   const id = idOf(message);
-  if (message.type === 'welcome' && delivered) settle(announced, message);
+  if (message.type === 'welcome' && delivered) {
+    settle(announced, message);
+    for (const index of (message['accepted'] ?? []) as number[])
+      announced.get(`${message.session} ${index}`)?.welcomed.add(connection);
+  }
   if (message.index === undefined) return;
   const about = announced.get(id);
   if (!about) {
@@ -61,6 +77,8 @@ function hear(
   if (message.type === 'accepted') {
     once(about.accepted, connection, `${id} was accepted`, faults);
     if (about.isAnswered) faults.push(`${id} was accepted after its final answer`);
+    if (about.asked.has(connection) && !about.isThere)
+      faults.push(`${id} was accepted before the bytes that were asked for had come`);
   }
   if (!isFinal(message)) return;
   about.kinds.add(message.type);

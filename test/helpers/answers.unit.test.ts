@@ -2,21 +2,33 @@ import { describe, expect, test } from '@jest/globals';
 import { judgeAnswers } from './answers.js';
 import type { Said } from './recording-proxy.js';
 
-/** `1 > segment 0`: connection 1, from the segmenter; `!` before it: lost on the way. */
+/**
+ * `1 > segment 0`: connection 1, from the segmenter; `!` before it: lost on the way. `half` is a body of which half came,
+ * `listing` a welcome that lists one as accepted.
+ */
 function recording(...lines: string[]): Said[] {
   return lines.map((line) => {
     const [, lost, connection, direction, type = '', index] =
       /^(!?)(\d) ([<>]) (\w+)(?: (\d+))?$/.exec(line) ?? [];
-    const number = index === undefined ? {} : type === 'welcome' ? { settled: +index } : { index: +index };
     return {
       connection: Number(connection),
       from: direction === '>' ? ('segmenter' as const) : ('uploader' as const),
-      message: { type, session: 's', ...number },
+      message: { session: 's', ...messageOf(type, index) },
       delivered: lost === '',
-      bodyBytes: 0,
+      bodyBytes: { body: BODY_BYTES, half: BODY_BYTES / 2 }[type] ?? 0,
       missingFiles: [],
     };
   });
+}
+
+const BODY_BYTES = 4;
+
+function messageOf(type: string, index: string | undefined): Said['message'] {
+  if (index === undefined) return { type };
+  if (type === 'welcome') return { type, settled: +index };
+  if (type === 'listing') return { type: 'welcome', accepted: [+index] };
+  if (type === 'body' || type === 'half') return { type: 'body', index: +index, bytes: BODY_BYTES };
+  return { type, index: +index };
 }
 
 const start = ['0 > hello', '0 < welcome', '0 > segment 0'];
@@ -34,6 +46,15 @@ describe('good', () => {
       'bytes asked for again on another connection',
       [...start, '0 < send 0', '0 > body 0', '1 > segment 0', '1 < send 0', '1 > body 0', '1 < dropped 0'],
     ],
+    [
+      'accepted when the bytes have come',
+      [...start, '0 < send 0', '0 > body 0', '0 < accepted 0', '0 < published 0'],
+    ],
+    [
+      'a segment that became a gap while its bytes were awaited',
+      [...start, '0 < send 0', '0 > gap 0', '0 < accepted 0', '0 < published 0'],
+    ],
+    ['not announced again, as accepted before', [...start, '1 > hello', '1 < listing 0', '1 < published 0']],
   ])('%s', (_what, lines) => expect(judgeAnswers(recording(...lines))).toEqual([]));
 });
 
@@ -65,6 +86,16 @@ describe('faults', () => {
       'asked twice',
       [...start, '0 < send 0', '0 < send 0', '0 > body 0', '0 < published 0'],
       'asked for twice on one connection',
+    ],
+    [
+      'accepted before the bytes',
+      [...start, '0 < send 0', '0 > half 0', '0 < accepted 0', '0 < published 0'],
+      'accepted before the bytes that were asked for had come',
+    ],
+    [
+      'announced again in vain',
+      [...start, '1 > hello', '1 < listing 0', '1 > segment 0', '1 < published 0'],
+      'announced again, and welcome had listed it',
     ],
   ])('%s', (_what, lines, fault) => {
     expect(judgeAnswers(recording(...lines))).toEqual([expect.stringContaining(fault)]);

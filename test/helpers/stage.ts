@@ -1,10 +1,11 @@
 /** A live channel under the eyes of a viewer that forgives nothing: how end-to-end tests begin, and how they end. */
 import { expect } from '@jest/globals';
-import { complaintsOfParsers } from '../player/index.js';
-import { ended, expectNoViolations, watch, type Report, type Watcher } from '../watcher/index.js';
+import { join } from 'node:path';
+import { ended, watch, type Report, type Watcher, type WatchOptions } from '../watcher/index.js';
 import { cleanUps } from './clean-ups.js';
 import { Live, type LiveOptions } from './live.js';
 import { expectNoStackTrace } from './speech.js';
+import { faultless } from './verdict.js';
 
 export interface Stage {
   live: Live;
@@ -14,10 +15,12 @@ export interface Stage {
 /**
  * Starts everything and resolves when it is published and watched.
  * @param prepare before anything runs
+ * @param watching what the watcher is told besides
  */
 export async function begin(
   options: LiveOptions = {},
   prepare?: (live: Live) => Promise<void>,
+  watching: Partial<WatchOptions> = {},
 ): Promise<Stage> {
   const live = await Live.open(options);
   cleanUps.push(() => live.close());
@@ -26,7 +29,14 @@ export async function begin(
   await live.published();
   // Sound alone is cut at its own frames (HLS-RULES 20).
   const aligned = live.renditions.filter(({ picture }) => picture);
-  const watcher = watch({ url: live.url, renditionsSharingClock: aligned.map(({ name }) => name) });
+  const watcher = watch({
+    url: live.url,
+    renditionsSharingClock: aligned.map(({ name }) => name),
+    keep: join(live.folder, 'seen'),
+    ...watching,
+  });
+  // A test that failed before its end must not be looked at for ever.
+  cleanUps.push(() => watcher.stop().catch(() => undefined));
   return { live, watcher };
 }
 
@@ -41,7 +51,7 @@ export async function listedMore({ live, watcher }: Stage, count: number): Promi
   );
 }
 
-/** The end of the input ends the stream (`endOnEof`), and no playlist ever broke a rule. */
+/** The end of the input ends the stream (`endOnEof`), and nothing that was ever published was at fault. */
 export async function end({ live, watcher }: Stage): Promise<Report> {
   const exits = await live.endInput();
   expect(exits).toEqual(live.names.map(() => ({ code: 0, signal: null })));
@@ -49,10 +59,7 @@ export async function end({ live, watcher }: Stage): Promise<Report> {
     ({ renditions }) => renditions.length === live.names.length && renditions.every(ended),
     { what: 'ENDLIST in all playlists', timeoutMs: 30_000 },
   );
-  const report = await watcher.stop();
-  expectNoViolations(report);
-  const playlists = [...report.multivariant, ...report.renditions.flatMap(({ versions }) => versions)];
-  for (const { text } of playlists) expect(complaintsOfParsers(text)).toEqual([]);
+  const report = await faultless(watcher);
   expectNoStackTrace(live.uploader!, ...live.segmenters.values());
   return report;
 }

@@ -16,14 +16,21 @@ export interface Decoded {
 /** A segment's name (a path or URL, when no bytes are given). */
 export type Segment = string | { name: string; bytes: Uint8Array };
 
-/** Decodes one after the other; give segments of one epoch, for timestamps must run on in a row. */
+/** How many ffmpegs run at a time. */
+const AT_A_TIME = 2;
+
+/** Decodes each alone, then all; give segments of one epoch, for timestamps must run on in a row. */
 export async function decodeAll(segments: readonly Segment[]): Promise<Decoded[]> {
   const loaded: { name: string; bytes: Uint8Array }[] = [];
   for (const segment of segments)
     loaded.push(typeof segment === 'string' ? { name: segment, bytes: await load(segment) } : segment);
+  const all = { name: 'all in a row', bytes: Buffer.concat(loaded.map(({ bytes }) => bytes)) };
   const results: Decoded[] = [];
-  for (const { name, bytes } of loaded) results.push(await decode(name, bytes));
-  results.push(await decode('all in a row', Buffer.concat(loaded.map(({ bytes }) => bytes))));
+  const waiting = [...loaded, all].entries();
+  const work = async (): Promise<void> => {
+    for (const [i, { name, bytes }] of waiting) results[i] = await decode(name, bytes);
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, work));
   return results;
 }
 
@@ -62,10 +69,14 @@ async function load(name: string): Promise<Uint8Array> {
 
 async function decode(what: string, bytes: Uint8Array): Promise<Decoded> {
   const output = ['-map', '0:v?', '-map', '0:a?', '-f', 'null', '-progress', 'pipe:1', '-'];
-  const ffmpeg = await start('ffmpeg', ['-v', 'error', '-f', 'mpegts', '-i', 'pipe:0', ...output], {
-    name: `ffmpeg on ${what}`,
-    stdin: 'pipe',
-  });
+  const ffmpeg = await start(
+    'ffmpeg',
+    ['-v', 'error', '-threads', '1', '-f', 'mpegts', '-i', 'pipe:0', ...output],
+    {
+      name: `ffmpeg on ${what}`,
+      stdin: 'pipe',
+    },
+  );
   ffmpeg.stdin?.end(bytes);
   const { code } = await ffmpeg.exited;
   const errors = ffmpeg.lines.filter(({ from }) => from === 'stderr').map(({ text }) => text);

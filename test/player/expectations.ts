@@ -1,16 +1,11 @@
 /** What tests ask of a play report. */
-import type { PlayReport } from './play-report.js';
+import type { ForcedSwitch, PlayReport, Stall } from './play-report.js';
 
 export interface Expectations {
   /** Non-fatal errors that may occur, by hls.js's `details`. */
   allowErrors?: readonly string[];
   /** How long a switch by `currentLevel`, which empties the buffer, may hold the picture; default 1500 ms. */
   immediateSwitchMs?: number;
-  /**
-   * How long such a switch may freeze the picture while sound goes on; default 7000 ms: hls.js goes on with the next
-   * segment's key picture, so that this is a segment of 6 s.
-   */
-  immediateFreezeMs?: number;
   /** Each level must have been on the screen; default: whenever the test switched levels. */
   allLevels?: boolean;
 }
@@ -28,27 +23,42 @@ export function expectPlayedInRealTime(report: PlayReport, expectations: Expecta
   );
 }
 
+/**
+ * A switch by `currentLevel` may freeze the picture once while sound goes on: hls.js shows the next segment's key
+ * picture next, so for a segment at most, and what it takes to load it.
+ */
+const LOADING_MS = 1_000;
+
+/** How long the picture stood in all, milliseconds. */
+export const frozenMs = ({ freezes }: Pick<PlayReport, 'freezes'>): number =>
+  freezes.reduce((sum, { ms }) => sum + ms, 0);
+
+/** One for each such switch. */
+function excusedFreezes({ freezes, targetDuration }: PlayReport): Stall[] {
+  const excused = new Map<ForcedSwitch, Stall>();
+  for (const freeze of freezes) {
+    const { ms, immediateSwitch } = freeze;
+    if (immediateSwitch && ms <= targetDuration * 1000 + LOADING_MS && !excused.has(immediateSwitch))
+      excused.set(immediateSwitch, freeze);
+  }
+  return [...excused.values()];
+}
+
 function* failures(report: PlayReport, expectations: Expectations): Generator<string> {
-  const {
-    allowErrors,
-    immediateSwitchMs = 1_500,
-    immediateFreezeMs = 7_000,
-    allLevels = report.forced.length > 0,
-  } = expectations;
+  const { allowErrors, immediateSwitchMs = 1_500, allLevels = report.forced.length > 0 } = expectations;
   for (const { details, reason } of report.fatalErrors) yield `fatal error ${details}: ${reason}`;
   if (report.startedAfterMs === undefined) {
     yield 'never started';
     return;
   }
   for (const stall of report.stalls) {
-    if (stall.afterImmediateSwitch && stall.ms <= immediateSwitchMs) continue;
+    if (stall.immediateSwitch && stall.ms <= immediateSwitchMs) continue;
     yield `stood still for ${stall.ms.toFixed(0)} ms at ${stall.currentTime.toFixed(2)} s`;
   }
-  let frozenSeconds = 0;
-  for (const freeze of report.freezes) {
-    if (freeze.afterImmediateSwitch && freeze.ms <= immediateFreezeMs) frozenSeconds += freeze.ms / 1000;
-    else yield `picture frozen for ${freeze.ms.toFixed(0)} ms at ${freeze.currentTime.toFixed(2)} s`;
-  }
+  const excused = excusedFreezes(report);
+  for (const freeze of report.freezes)
+    if (!excused.includes(freeze))
+      yield `picture frozen for ${freeze.ms.toFixed(0)} ms at ${freeze.currentTime.toFixed(2)} s`;
   for (const jump of report.jumps)
     if (!jump.afterImmediateSwitch) yield `left out ${jump.seconds.toFixed(2)} s at ${jump.at.toFixed(0)} ms`;
   if (allowErrors !== undefined)
@@ -60,7 +70,7 @@ function* failures(report: PlayReport, expectations: Expectations): Generator<st
   else if (ratio < 0.93 || ratio > 1.07)
     yield `${report.playedSeconds.toFixed(2)} s played in ${report.realSeconds.toFixed(2)} s`;
   const frameRate = Math.max(0, ...report.levels.map((level) => level.frameRate));
-  const leastFrames = 0.85 * (frameRate || 10) * (report.realSeconds - frozenSeconds);
+  const leastFrames = 0.85 * (frameRate || 10) * (report.realSeconds - frozenMs({ freezes: excused }) / 1000);
   if (report.decodedFrames < leastFrames)
     yield `${report.decodedFrames} frames decoded in ${report.realSeconds.toFixed(1)} s at ${frameRate || '?'} frames a second`;
   if (allLevels) {

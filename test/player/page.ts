@@ -43,6 +43,8 @@ export interface Notes {
   levels: { height: number; bitrate: number; frameRate: number; codecs: string }[];
   switches: LevelSwitch[];
   holes: Hole[];
+  /** The longest EXT-X-TARGETDURATION of any level, seconds; 0 before the first media playlist. */
+  targetDuration: number;
 }
 
 export const sampleMs = 200;
@@ -50,7 +52,7 @@ export const sampleMs = 200;
 /** Kept free of all that would cost the decoder time: no layout, no log, one timer. */
 const script = `
 const video = document.querySelector('video');
-const notes = { supported: Hls.isSupported(), samples: [], errors: [], fatalErrors: [], levels: [], switches: [], holes: [] };
+const notes = { supported: Hls.isSupported(), samples: [], errors: [], fatalErrors: [], levels: [], switches: [], holes: [], targetDuration: 0 };
 window.notes = notes;
 const now = () => performance.now();
 const { url, config } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
@@ -66,6 +68,9 @@ hls.on(Hls.Events.MANIFEST_PARSED, (_, data) => {
     height: level.height, bitrate: level.bitrate, frameRate: Number(level.frameRate) || 0, codecs: level.attrs.CODECS ?? '',
   }));
   video.play().catch((error) => notes.errors.push({ at: now(), type: 'play', details: error.name, reason: error.message }));
+});
+hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+  notes.targetDuration = Math.max(notes.targetDuration, details.targetduration);
 });
 hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => notes.switches.push({ at: now(), level }));
 const told = new Set();

@@ -6,8 +6,8 @@ export interface Stall {
   at: number;
   ms: number;
   currentTime: number;
-  /** It came with a switch by `currentLevel`, which throws the buffer away. */
-  afterImmediateSwitch: boolean;
+  /** It came with this switch by `currentLevel`, which throws the buffer away. */
+  immediateSwitch: ForcedSwitch | undefined;
 }
 
 /** The playhead went forward faster than time: something was left out. */
@@ -78,8 +78,7 @@ function findStalls(samples: readonly Sample[], forced: readonly ForcedSwitch[])
     const ms = sample.at - still.at;
     if (goesOn || ms < stallMs) return;
     const { at, currentTime } = still;
-    const near = nearImmediateSwitch(at, forced);
-    stalls.push({ at, ms, currentTime, afterImmediateSwitch: near });
+    stalls.push({ at, ms, currentTime, immediateSwitch: immediateSwitch(at, forced) });
   });
   return stalls;
 }
@@ -92,7 +91,9 @@ function findJumps(samples: readonly Sample[], forced: readonly ForcedSwitch[]):
     const before = samples[i] ?? sample;
     const seconds = sample.currentTime - before.currentTime - (sample.at - before.at) / 1000;
     if (seconds <= jumpSeconds) return [];
-    return [{ at: sample.at, seconds, afterImmediateSwitch: nearImmediateSwitch(sample.at, forced) }];
+    return [
+      { at: sample.at, seconds, afterImmediateSwitch: immediateSwitch(sample.at, forced) !== undefined },
+    ];
   });
 }
 
@@ -107,13 +108,14 @@ function findFreezes(samples: readonly Sample[], forced: readonly ForcedSwitch[]
     const ms = sample.at - at;
     // Where the playhead stands too it is a stall.
     if (ms < stallMs || sample.currentTime - currentTime < ms / 2000) return;
-    freezes.push({ at, ms, currentTime, afterImmediateSwitch: nearImmediateSwitch(at, forced) });
+    freezes.push({ at, ms, currentTime, immediateSwitch: immediateSwitch(at, forced) });
   });
   return freezes;
 }
 
-function nearImmediateSwitch(at: number, forced: readonly ForcedSwitch[]): boolean {
-  return forced.some(
+/** The last one by `currentLevel` that was at work then. */
+function immediateSwitch(at: number, forced: readonly ForcedSwitch[]): ForcedSwitch | undefined {
+  return forced.findLast(
     (one) => one.by === 'currentLevel' && at > one.at - 2 * sampleMs && at < one.at + immediateSwitchMs,
   );
 }

@@ -20,6 +20,7 @@ function notes(currentTime: (seconds: number) => number, change: Partial<Sample>
     levels: [level, level],
     switches: [],
     holes: [],
+    targetDuration: 2,
   };
 }
 
@@ -45,7 +46,7 @@ describe('a report', () => {
 
   test('has the stall, when and how long', () => {
     const report = summarize(notes(stallAt(4, 1.2)), [], true);
-    expect(report.stalls).toEqual([{ at: 5_000, ms: 1_200, currentTime: 34, afterImmediateSwitch: false }]);
+    expect(report.stalls).toEqual([{ at: 5_000, ms: 1_200, currentTime: 34, immediateSwitch: undefined }]);
     expect(() => expectPlayedInRealTime(report)).toThrow(/stood still for 1200 ms at 34.00 s/);
     expect(summarize(notes(stallAt(4, 0.4)), [], true).stalls).toEqual([]);
   });
@@ -56,21 +57,37 @@ describe('a report', () => {
 
   test('excuses a short stall with an immediate switch only', () => {
     const excused = summarize(notes(stallAt(4, 0.6)), [immediate(4_900)], true);
-    expect(excused.stalls).toMatchObject([{ afterImmediateSwitch: true }]);
+    expect(excused.stalls).toMatchObject([{ immediateSwitch: { at: 4_900 } }]);
     expectPlayedInRealTime(excused, { allLevels: false });
     expect(() => expectPlayedInRealTime(excused, { immediateSwitchMs: 500 })).toThrow(/stood still/);
     const next = summarize(notes(stallAt(4, 0.6)), [{ at: 4_900, by: 'nextLevel', level: 1 }], true);
     expect(() => expectPlayedInRealTime(next)).toThrow(/stood still for 600 ms/);
   });
 
+  /** Pictures stand from one look to another, five looks a second. */
+  const frozen = (...looks: [from: number, to: number][]): Notes => {
+    const seen = notes((t) => 30 + t);
+    for (const [from, to] of looks) {
+      const still = seen.samples[from]?.decodedFrames ?? 0;
+      for (const sample of seen.samples.slice(from, to + 1)) sample.decodedFrames = still;
+    }
+    return seen;
+  };
+
   test('has a picture that freezes while time goes on', () => {
-    const frozen = notes((t) => 30 + t);
-    const still = frozen.samples[20]?.decodedFrames ?? 0;
-    for (const sample of frozen.samples.slice(20, 31)) sample.decodedFrames = still;
-    const report = summarize(frozen, [], true);
-    expect(report.freezes).toEqual([{ at: 5_000, ms: 2_000, currentTime: 34, afterImmediateSwitch: false }]);
+    const report = summarize(frozen([20, 30]), [], true);
+    expect(report.freezes).toEqual([{ at: 5_000, ms: 2_000, currentTime: 34, immediateSwitch: undefined }]);
     expect(() => expectPlayedInRealTime(report)).toThrow(/picture frozen for 2000 ms at 34.00 s/);
-    expectPlayedInRealTime(summarize(frozen, [immediate(4_900)], true), { allLevels: false });
+    expectPlayedInRealTime(summarize(frozen([20, 30]), [immediate(4_900)], true), { allLevels: false });
+  });
+
+  test('excuses one freeze for each immediate switch, a target duration and a second long', () => {
+    const long = summarize(frozen([20, 36]), [immediate(4_900)], true);
+    expect(() => expectPlayedInRealTime(long)).toThrow(/picture frozen for 3200 ms at 34.00 s/);
+    const twice = summarize(frozen([20, 25], [27, 32]), [immediate(4_900)], true);
+    expect(() => expectPlayedInRealTime(twice)).toThrow(/picture frozen for 1000 ms at 35.40 s/);
+    const switches = [immediate(4_900), immediate(6_300)];
+    expectPlayedInRealTime(summarize(frozen([20, 25], [27, 32]), switches, true), { allLevels: false });
   });
 
   test('has what was jumped over', () => {

@@ -54,6 +54,8 @@ export interface ObservedSegment {
   longestListing: number;
   fetch: Fetch | undefined;
   facts: SegmentFacts | undefined;
+  /** Where its bytes are kept, when they are. */
+  file: string | undefined;
   /** Later looks whether it is still there, after its removal. */
   probes: { at: number; status: number }[];
 }

@@ -22,7 +22,25 @@ export function judgeMultivariant(history: History, url: (uri: string) => string
       }));
     }),
     ...independent(last.playlist, history, last.at),
+    ...falls(history),
   ];
+}
+
+/** The house rule (DESIGN.md, "The two commands"): within a life BANDWIDTH only rises. */
+function falls({ multivariant, renditions }: History): Violation[] {
+  if (renditions.some((rendition) => lastLife(rendition) > 0)) return [];
+  const stated = new Map<string, number>();
+  const violations: Violation[] = [];
+  for (const { at, playlist } of multivariant) {
+    for (const { uri, bandwidth } of playlist.variants) {
+      const before = stated.get(uri) ?? 0;
+      stated.set(uri, bandwidth);
+      if (bandwidth >= before) continue;
+      const message = `BANDWIDTH falls from ${before} to ${bandwidth}`;
+      violations.push({ rule: 19, rendition: uri, message, at });
+    }
+  }
+  return violations;
 }
 
 function exists(rendition: RenditionHistory, pauses: readonly Pause[]): Violation[] {

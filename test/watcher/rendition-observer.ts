@@ -124,6 +124,7 @@ export class RenditionObserver {
       longestListing: 0,
       fetch: undefined,
       facts: undefined,
+      file: undefined,
       probes: [],
     };
     this.listed.push(segment);

@@ -200,6 +200,20 @@ describe('one fault is named by its rule, and nothing else is', () => {
     });
   });
 
+  test('19: BANDWIDTH falls', async () => {
+    const states = session();
+    const { body } = states.find(({ resources }) => 'index.m3u8' in resources)!.resources['index.m3u8']!;
+    const lower = String(body).replace(/BANDWIDTH=(\d+),/, (_, peak) => `BANDWIDTH=${Number(peak) - 1},`);
+    const fallen = { atMs: publishMs(4), resources: { 'index.m3u8': { status: 200, body: lower } } };
+    const { violations } = await view([...states, fallen]);
+    expect(violations).toEqual([
+      expect.objectContaining({
+        rule: 19,
+        message: expect.stringMatching(/^BANDWIDTH falls from \d+ to \d+$/),
+      }),
+    ]);
+  });
+
   test('every rule of the watcher has its fault', () => {
     const covered = new Set(faults.flatMap(([numbers]) => numbers));
     const all = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 22, 23, 24, 25];

@@ -1,4 +1,6 @@
 /** The watcher: polls what is published like a viewer, keeps what it saw, and judges it by HLS-RULES. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { wallClock, type Clock } from './clock.js';
 import { ended, lastLife, type Fetch, type History, type ObservedSegment, type Pause } from './history.js';
 import { isMultivariant } from './media-playlist.js';
@@ -22,6 +24,8 @@ export interface WatchOptions {
   playlistType?: 'EVENT' | 'VOD';
   /** How long `stop` goes on looking after EXT-X-ENDLIST (rule 18); default 2000. */
   lingerMs?: number;
+  /** A folder for the bytes of every segment that was fetched (`ObservedSegment.file`); default: they are not kept. */
+  keep?: string;
   transfer?: Transfer;
   clock?: Clock;
 }
@@ -173,7 +177,11 @@ class Watching implements Watcher {
     const fresh = this.observers.get(url)?.observe(text, at, { newLives: this.newLives, maySkip }) ?? [];
     for (const segment of fresh) {
       if (segment.gap) continue;
-      const fetch = this.fetch(segment).finally(() => this.fetches.delete(fetch));
+      const fetch = this.fetch(segment)
+        .catch((error: unknown) => {
+          this.crash ??= error;
+        })
+        .finally(() => this.fetches.delete(fetch));
       this.fetches.add(fetch);
     }
   }
@@ -194,9 +202,21 @@ class Watching implements Watcher {
       else Object.assign(fetched, { status: answer.status, complete: answer.complete });
       if (!good && this.excused(from)) return;
       segment.fetch = fetched;
-      if (good) segment.facts = inspectSegment(answer.body);
+      if (!good) return;
+      segment.facts = inspectSegment(answer.body);
+      await this.keep(segment, answer.body);
       return;
     }
+  }
+
+  private async keep(segment: ObservedSegment, body: Uint8Array): Promise<void> {
+    const { keep } = this.options;
+    if (keep === undefined) return;
+    const { rendition, life, number } = segment;
+    const file = join(keep, `${encodeURIComponent(rendition)}-${life}-${number}.ts`);
+    await mkdir(keep, { recursive: true });
+    await writeFile(file, body);
+    segment.file = file;
   }
 
   private async probeRemoved(): Promise<void> {

@@ -1,0 +1,38 @@
+/** How every watched run ends: the rules, other people's parsers on every playlist, ffmpeg on every segment ever listed. */
+import { expect } from '@jest/globals';
+import { complaintsOfParsers, decodeAll, expectDecoded } from '../player/index.js';
+import { expectNoViolations, type ObservedSegment, type Report, type Watcher } from '../watcher/index.js';
+
+/** Stops a watcher that keeps what it fetches. @throws Error that says which judge found what */
+export async function faultless(watcher: Watcher): Promise<Report> {
+  const report = await watcher.stop();
+  expectNoViolations(report);
+  expectParsed(report);
+  for (const epoch of epochsOf(report)) expectDecoded(await decodeAll(epoch));
+  return report;
+}
+
+function expectParsed({ multivariant, renditions }: Report): void {
+  const playlists = [...multivariant, ...renditions.flatMap(({ versions }) => versions)];
+  const complaints = playlists.flatMap(({ text }) =>
+    complaintsOfParsers(text).map((complaint) => `${complaint} in\n${text}`),
+  );
+  expect(complaints).toEqual([]);
+}
+
+/** The kept files of each rendition, apart where a discontinuity lies between: there no decoder need run on. */
+function epochsOf({ renditions }: Report): string[][] {
+  const epochs = new Map<string, string[]>();
+  for (const segment of renditions.flatMap(({ segments }) => segments)) {
+    if (segment.gap) continue;
+    const { rendition, life, discontinuitySequence } = segment;
+    const epoch = `${rendition} ${life} ${discontinuitySequence}`;
+    epochs.set(epoch, [...(epochs.get(epoch) ?? []), fileOf(segment)]);
+  }
+  return [...epochs.values()];
+}
+
+function fileOf({ file, url }: ObservedSegment): string {
+  if (file === undefined) throw new Error(`${url} was not kept: is the watcher told where to?`);
+  return file;
+}
