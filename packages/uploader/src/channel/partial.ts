@@ -1,5 +1,5 @@
 import { lose, upload } from './item.js';
-import { lostAt } from './rendition.js';
+import { hasVideo, lostAt } from './rendition.js';
 import { hasLeft } from './source.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
 import { breaksBefore, inSlot, positionOf, slotOf } from './timeline.js';
@@ -92,8 +92,10 @@ function bounds(state: ChannelState, slot: Slot): { begins: boolean; stops: bool
   return { begins: breaksBefore(state, slot), stops };
 }
 
-/** It leaves a hole in a slot that is longer now. */
-export function isShort(state: ChannelState, { frame }: RenditionState, slot: Slot, item: Item): boolean {
+/** It leaves a hole in a slot that is longer now; sound is not measured by pictures, it is cut up to a slot away. */
+export function isShort(state: ChannelState, rendition: RenditionState, slot: Slot, item: Item): boolean {
+  if (slot.video && !hasVideo(rendition)) return false;
+  const { frame } = rendition;
   const { begins, stops } = bounds(state, slot);
   return (item.start - slot.start > frame && !begins) || (slot.end - item.end > frame && !stops);
 }
