@@ -7,7 +7,7 @@ import { useCeph } from './helpers/ceph.js';
 import { cleanUps } from './helpers/clean-ups.js';
 import { s3Store, type Live, type LiveOptions } from './helpers/live.js';
 import { expectNoStackTrace } from './helpers/speech.js';
-import { begin, end } from './helpers/stage.js';
+import { begin, end, listedMore } from './helpers/stage.js';
 import { expectPlayedInRealTime, frozenMs, play } from './player/index.js';
 import { expectOnlyGaps } from './watcher/index.js';
 
@@ -38,6 +38,8 @@ describe.each(stores)('published to %s', (name, store) => {
   test('three renditions play without a fault, levels switching, and end', async () => {
     const stage = await begin({ ...(await store()), target: TARGET_SECONDS, endOnEof: true });
     const { live } = stage;
+    // A player keeps three target durations away from the live edge (RFC 8216 §6.3.3).
+    await listedMore(stage, 3);
     await mkdir(SCREENSHOTS, { recursive: true });
     const report = await play({
       url: live.url,

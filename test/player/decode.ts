@@ -19,8 +19,14 @@ export type Segment = string | { name: string; bytes: Uint8Array };
 /** How many ffmpegs run at a time. */
 const AT_A_TIME = 2;
 
-/** Decodes each alone, then all; give segments of one epoch, for timestamps must run on in a row. */
-export async function decodeAll(segments: readonly Segment[]): Promise<Decoded[]> {
+/**
+ * Decodes each alone, then all; give segments of one epoch, for timestamps must run on in a row.
+ * @param silent names of those that have no sound, though they name a track of it
+ */
+export async function decodeAll(
+  segments: readonly Segment[],
+  silent: ReadonlySet<string> = new Set(),
+): Promise<Decoded[]> {
   const loaded: { name: string; bytes: Uint8Array }[] = [];
   for (const segment of segments)
     loaded.push(typeof segment === 'string' ? { name: segment, bytes: await load(segment) } : segment);
@@ -28,7 +34,7 @@ export async function decodeAll(segments: readonly Segment[]): Promise<Decoded[]
   const results: Decoded[] = [];
   const waiting = [...loaded, all].entries();
   const work = async (): Promise<void> => {
-    for (const [i, { name, bytes }] of waiting) results[i] = await decode(name, bytes);
+    for (const [i, { name, bytes }] of waiting) results[i] = await decode(name, bytes, silent.has(name));
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
   return results;
@@ -67,8 +73,9 @@ async function load(name: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-async function decode(what: string, bytes: Uint8Array): Promise<Decoded> {
-  const output = ['-map', '0:v?', '-map', '0:a?', '-f', 'null', '-progress', 'pipe:1', '-'];
+async function decode(what: string, bytes: Uint8Array, silent: boolean): Promise<Decoded> {
+  const sound = silent ? [] : ['-map', '0:a?'];
+  const output = ['-map', '0:v?', ...sound, '-f', 'null', '-progress', 'pipe:1', '-'];
   const ffmpeg = await start(
     'ffmpeg',
     ['-v', 'error', '-threads', '1', '-f', 'mpegts', '-i', 'pipe:0', ...output],

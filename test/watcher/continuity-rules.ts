@@ -10,6 +10,8 @@ export function judgeContinuity(history: History): Violation[] {
 
 /** Farther than this off, timestamps have not slipped but changed (rule 7). */
 const jump90k = 90_000;
+/** The last pictures of a stream may be without sound for so long: what an encoder holds back of it when it is stopped. */
+const CUT_OFF_SECONDS = 1;
 
 interface Known {
   segment: ObservedSegment;
@@ -111,7 +113,8 @@ class Walk {
     const unknown = [last, now].some(
       ({ facts }) => facts.video !== undefined && facts.video.codec === undefined,
     );
-    const [was, is] = [describe(last.facts), describe(now.facts)];
+    const sound = !isCutOff(now.segment);
+    const [was, is] = [describe(last.facts, sound), describe(now.facts, sound)];
     if (unknown || was === is) return false;
     this.say(now.segment, 7, `tracks or parameters change without EXT-X-DISCONTINUITY from ${was} to ${is}`);
     this.restart();
@@ -156,12 +159,17 @@ function ms(ticks: number): string {
   return `${(ticks / 90).toFixed(1)} ms`;
 }
 
-/** Track set and encoding parameters, comparable. */
-export function describe(facts: SegmentFacts): string {
+/** The encoder stopped before any sound came for its last pictures. */
+export function isCutOff({ facts, durationSeconds }: ObservedSegment): boolean {
+  return facts?.video !== undefined && facts.audio.length === 0 && durationSeconds < CUT_OFF_SECONDS;
+}
+
+/** Track set and encoding parameters, comparable. @param sound that of the sound, too, or only that it is named */
+function describe(facts: SegmentFacts, sound: boolean): string {
   const types = facts.streams.map(({ streamType }) => `0x${streamType.toString(16)}`);
   const video = facts.video && `${facts.video.codec ?? '?'} ${facts.video.resolution ?? '?'}`;
   const audio = facts.audio.map(({ frames }) =>
     frames === undefined ? '?' : `${frames.codec} ${frames.sampleRate} Hz ${frames.channels} channels`,
   );
-  return [types.join('+'), video, ...audio].filter(Boolean).join(', ');
+  return [types.join('+'), video, ...(sound ? audio : [])].filter(Boolean).join(', ');
 }

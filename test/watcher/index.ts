@@ -15,4 +15,5 @@ export {
   type Version,
   type Violation,
 } from './history.js';
+export { isCutOff } from './continuity-rules.js';
 export { inspectSegment, type SegmentFacts } from './segment-facts.js';
