@@ -126,6 +126,7 @@ test('property: whatever happens, no rule is broken and every announcement gets 
     'newLives',
     'sessions',
     'unwritten',
+    'withdrawn',
   ];
   for (const what of wanted) expect([what, occurred[what]! > runs / 20]).toEqual([what, true]);
 });

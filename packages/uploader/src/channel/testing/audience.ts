@@ -18,11 +18,13 @@ export class Audience {
   /** When the first media playlist was published. */
   startedAt: number | undefined;
   /** How often what was seen. */
-  readonly seen = { gaps: 0, discontinuities: 0, newLives: 0, deletions: 0 };
+  readonly seen = { gaps: 0, discontinuities: 0, newLives: 0, deletions: 0, withdrawn: 0 };
   /** Announcements of `end` so far. */
   ends = 0;
   /** Keys of the segments that this uploader puts and has not answered, by session and index. */
   readonly #putting = new Map<string, string>();
+  /** Segments that no player can begin with, by session and index. */
+  readonly #dependent = new Set<string>();
   /** Whose bytes a segment's key stands for. */
   readonly #meanings = new Map<string, string>();
   /** What has been listed: until when, for how long at most, and in how long a playlist, seconds. */
@@ -67,6 +69,7 @@ export class Audience {
     this.#deliveredAt = this.now();
     const id = `${announcement.session}/${announcement.index}`;
     if (announcement.type !== 'segment' || this.#accepted.has(id)) return;
+    if (!announcement.independent) this.#dependent.add(id);
     const { wallClock, startPts, endPts, ended, discontinuity } = announcement;
     this.#accepted.set(id, {
       rendition,
@@ -114,6 +117,11 @@ export class Audience {
       const text = this.store.texts.get(`live/${other}.m3u8`);
       if (text !== undefined) faults.push(...faultsAcross(now, see(text)));
     }
+    const dependent = now.entries.find(({ uri }) =>
+      this.#dependent.has(this.#meanings.get(`live/${uri}`) ?? ''),
+    );
+    if (now.independent && dependent) faults.push(`rule 16: ${dependent.number} is not independent`);
+    if (before?.independent && !now.independent) this.seen.withdrawn++;
     if (before?.endList && !now.endList) this.seen.newLives++;
     versions.push(now);
     this.startedAt ??= this.now();

@@ -4,6 +4,9 @@ import { PTS_WRAP, type Scene } from './scene.js';
 
 const DRAIN_MS = 10_000;
 
+/** How many of the segments begin anywhere, as those after a forced cut do. */
+const FORCED = 0.005;
+
 /** One segmenter in simulated time: cuts what the encoder gives it, and keeps what has no final answer. */
 export class Segmenter {
   /** Reads its input. */
@@ -180,7 +183,7 @@ export class Segmenter {
       bytes: 100_000,
       crc32: index,
       ended,
-      independent: true,
+      independent: this.scene.random() >= FORCED,
       keyPictures: keys.map((key, i) => ({ offset: i * 1000, bytes: 500, pts: key % PTS_WRAP })),
       markers: [],
     });

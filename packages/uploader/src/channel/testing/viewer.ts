@@ -13,6 +13,7 @@ export interface SeenPlaylist {
   version: number;
   mediaSequence: number;
   discontinuitySequence: number;
+  independent: boolean;
   endList: boolean;
   entries: SeenEntry[];
 }
@@ -41,6 +42,7 @@ export function see(text: string): SeenPlaylist {
     version: value('VERSION'),
     mediaSequence,
     discontinuitySequence: value('DISCONTINUITY-SEQUENCE'),
+    independent: text.includes('\n#EXT-X-INDEPENDENT-SEGMENTS'),
     endList: text.includes('\n#EXT-X-ENDLIST'),
     entries,
   };
@@ -77,6 +79,8 @@ export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[]
   const newLife = before.endList && !now.endList;
   if (before.endList && !newLife) faults.push('rule 18: changed after ENDLIST');
   if (now.version !== before.version) faults.push('rule 13: VERSION changed');
+  if (!newLife && now.independent && !before.independent)
+    faults.push('rule 16: INDEPENDENT-SEGMENTS returned');
   if (!newLife && now.targetDuration !== before.targetDuration) faults.push('rule 2: TARGETDURATION changed');
   const removed = before.entries.filter((entry) => entry.number < now.mediaSequence);
   if (now.mediaSequence < before.mediaSequence) faults.push('rule 8: MEDIA-SEQUENCE went down');
