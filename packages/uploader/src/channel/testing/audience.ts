@@ -1,5 +1,13 @@
 import type { Announcement, FinalAnswer, SegmentId } from '@hls-uplink/protocol';
-import { faultsAcross, faultsBetween, faultsOf, see, type SeenEntry, type SeenPlaylist } from './viewer.js';
+import {
+  faultsAcross,
+  faultsBetween,
+  faultsOf,
+  partialAmong,
+  see,
+  type SeenEntry,
+  type SeenPlaylist,
+} from './viewer.js';
 
 const WRAP = 2 ** 33;
 
@@ -115,7 +123,11 @@ export class Audience {
     }
     for (const other of this.renditions) {
       const text = this.store.texts.get(`live/${other}.m3u8`);
-      if (text !== undefined) faults.push(...faultsAcross(now, see(text)));
+      if (text === undefined || key === `live/${other}.m3u8`) continue;
+      faults.push(...faultsAcross(now, see(text)));
+      // What a rendition begins with may be partial.
+      const fresh = before && !before.endList ? now.entries.filter(({ number }) => !listed.has(number)) : [];
+      faults.push(...partialAmong(fresh, see(text)));
     }
     const dependent = now.entries.find(({ uri }) =>
       this.#dependent.has(this.#meanings.get(`live/${uri}`) ?? ''),

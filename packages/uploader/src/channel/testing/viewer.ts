@@ -133,3 +133,13 @@ export function faultsAcross(a: SeenPlaylist, b: SeenPlaylist): string[] {
     return faults;
   });
 }
+
+/** Partial segments that were listed where a sibling had gone by with more of the slot (DESIGN.md, "Whole and partial"). */
+export function partialAmong(fresh: readonly SeenEntry[], { entries }: SeenPlaylist): string[] {
+  return fresh.flatMap(({ number, seconds, gap, discontinuity }) => {
+    const other = entries.find((one) => one.number === number);
+    const next = entries.find((one) => one.number === number + 1);
+    if (gap || discontinuity || !other || other.gap || !next || next.discontinuity) return [];
+    return seconds < other.seconds - 0.1 ? [`partial: ${number} lasts ${seconds} of ${other.seconds} s`] : [];
+  });
+}
