@@ -1,8 +1,7 @@
-import type { Picture, PictureHead, RandomAccess } from './access-unit.js';
+import type { Picture } from './access-unit.js';
 import { BitReader } from './bit-reader.js';
-import { MediaError } from './errors.js';
+import { NalUnitHead, readOr } from './nal-unit-head.js';
 import { findSeiMessage, RECOVERY_POINT } from './sei.js';
-import { findStartCode } from './start-code.js';
 
 /** nal_unit_type (ITU-T H.264 table 7-1). */
 const NON_IDR_SLICE = 1;
@@ -29,81 +28,44 @@ const SLICE_HEADER_BYTES = 12;
  *
  * Each field of a pair is an access unit of its own; the first one decides.
  */
-export class H264Head implements PictureHead {
-  spsFrom = -1;
-  spsTo = -1;
-  access: RandomAccess = 'closed';
-  complete = false;
-  refreshPictures = 0;
-  #next = 0;
-  /** NAL unit whose end has not been seen yet; −1: none. */
-  #nal = -1;
-  #recovery = false;
+export class H264Head extends NalUnitHead {
   #intraOnly = false;
   #begun = false;
-  #pps = false;
   #sliced = false;
 
-  reset(): void {
-    this.spsFrom = -1;
-    this.spsTo = -1;
-    this.access = 'closed';
-    this.complete = false;
-    this.refreshPictures = 0;
-    this.#next = 0;
-    this.#nal = -1;
-    this.#recovery = false;
+  constructor() {
+    super(1);
+  }
+
+  override reset(): void {
+    super.reset();
     this.#intraOnly = false;
     this.#begun = false;
-    this.#pps = false;
     this.#sliced = false;
   }
 
-  look(bytes: Uint8Array, from: number, to: number, last: boolean): Picture {
-    for (;;) {
-      const code = findStartCode(bytes, from + this.#next, to);
-      const known = code >= 0;
-      if (this.#nal >= 0) {
-        const picture = this.#read(bytes, from, known ? code : to, known || last);
-        if (picture !== 'open') return picture;
-      }
-      if (!known) {
-        this.#next = Math.max(this.#next, to - 2 - from);
-        return last ? this.#decide() : 'open';
-      }
-      if (code + 3 >= to && !last) {
-        this.#nal = -1;
-        this.#next = code - from;
-        return 'open';
-      }
-      this.#nal = code + 3 - from;
-      this.#next = code + 3 - from;
-    }
-  }
-
-  /** Reads the NAL unit at `#nal`, of which the bytes up to `end` are there. */
-  #read(bytes: Uint8Array, from: number, end: number, whole: boolean): Picture {
-    const at = from + this.#nal;
+  protected read(bytes: Uint8Array, from: number, end: number, whole: boolean): Picture {
+    const at = from + this.nal;
     if (at >= end) return 'open';
     const type = bytes[at]! & 0x1f;
     if (type === NON_IDR_SLICE || type === PARTITION_A || type === IDR_SLICE) {
       if (!whole && end - at <= SLICE_HEADER_BYTES) return 'open';
       const picture = this.#slice(bytes, at, end, type);
-      this.#nal = -1;
+      this.nal = -1;
       return picture;
     }
     // A NAL unit that starts the next access unit (§7.4.1.2.3); 14 is a prefix of each slice, not only of the first.
     const starts = (type >= SEI && type <= AUD) || (type >= 15 && type <= 18);
-    if (starts && this.#sliced) return this.#decide();
+    if (starts && this.#sliced) return this.decide();
     if (starts) this.#begun = true;
     if (type === AUD && at + 1 < end) this.#intraOnly ||= bytes[at + 1]! >> 5 === 0;
     if (!whole) return 'open';
     if (type === SPS) {
-      this.spsFrom = this.#nal;
+      this.spsFrom = this.nal;
       this.spsTo = end - from;
-    } else if (type === PPS) this.#pps = true;
+    } else if (type === PPS) this.pps = true;
     else if (type === SEI) this.#sei(bytes, at + 1, end);
-    this.#nal = -1;
+    this.nal = -1;
     return 'open';
   }
 
@@ -111,7 +73,7 @@ export class H264Head implements PictureHead {
     const payload = findSeiMessage(bytes, from, end, RECOVERY_POINT);
     const frames = payload < 0 ? -1 : readOr(() => new BitReader(bytes, payload, end).ue(), -1);
     if (frames < 0) return;
-    this.#recovery = true;
+    this.recovery = true;
     this.refreshPictures = frames;
   }
 
@@ -120,38 +82,29 @@ export class H264Head implements PictureHead {
     const first = readOr(() => bits.ue(), -1);
     const sliceType = readOr(() => bits.ue(), -1);
     if (sliceType < 0) return 'other';
-    if (first === 0 && this.#sliced) return this.#decide();
+    if (first === 0 && this.#sliced) return this.decide();
     // It goes on with the access unit of the PES before; the PTS is that of the first to begin in this one.
     if (first !== 0 && !this.#sliced && !this.#begun) return 'open';
-    this.complete = this.spsFrom >= 0 && this.#pps;
+    this.complete = this.spsFrom >= 0 && this.pps;
     if (type === IDR_SLICE) {
       this.refreshPictures = 0;
       return 'key';
     }
     // slice_type 7: all slices of the picture are I; 2: this one is (table 7-6).
     if (sliceType !== 2 && sliceType !== 7) {
-      if (!this.#recovery || this.refreshPictures === 0) return 'other';
+      if (!this.recovery || this.refreshPictures === 0) return 'other';
       this.access = 'gradual';
       return 'key';
     }
-    if (!this.#recovery && this.spsFrom < 0) return 'other';
+    if (!this.recovery && this.spsFrom < 0) return 'other';
     this.#sliced = true;
-    return sliceType === 7 || this.#intraOnly ? this.#decide() : 'open';
+    return sliceType === 7 || this.#intraOnly ? this.decide() : 'open';
   }
 
-  #decide(): Picture {
+  protected decide(): Picture {
     if (!this.#sliced) return 'other';
     this.access = 'open-gop';
     this.refreshPictures = 0;
     return 'key';
-  }
-}
-
-function readOr(read: () => number, otherwise: number): number {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof MediaError) return otherwise;
-    throw error;
   }
 }

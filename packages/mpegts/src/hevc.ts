@@ -1,8 +1,7 @@
-import type { Picture, PictureHead, RandomAccess } from './access-unit.js';
+import type { Picture } from './access-unit.js';
 import { BitReader } from './bit-reader.js';
-import { MediaError } from './errors.js';
+import { NalUnitHead, readOr } from './nal-unit-head.js';
 import { findSeiMessage, RECOVERY_POINT } from './sei.js';
-import { findStartCode } from './start-code.js';
 
 /** nal_unit_type (ITU-T H.265 table 7-1). */
 const LAST_SLICE = 31;
@@ -28,84 +27,47 @@ const SLICE_HEADER_BYTES = 16;
  *
  * NAL units of other layers (nuh_layer_id > 0) are stepped over.
  */
-export class HevcHead implements PictureHead {
-  /** Of the VPS, where one stands before the SPS: it may have the timing that the SPS lacks. */
-  spsFrom = -1;
-  spsTo = -1;
-  access: RandomAccess = 'closed';
-  complete = false;
-  refreshPictures = 0;
-  #next = 0;
-  /** NAL unit whose end has not been seen yet; −1: none. */
-  #nal = -1;
-  #recovery = false;
+export class HevcHead extends NalUnitHead {
+  /** With it, where one stands before the SPS, the parameter sets begin: it may have the timing that the SPS lacks. */
   #vpsFrom = -1;
-  #pps = false;
   /** num_extra_slice_header_bits of the PPS in this access unit (§7.3.2.3.1), for lack of one 0. */
   #extraBits = 0;
 
-  reset(): void {
-    this.spsFrom = -1;
-    this.spsTo = -1;
-    this.access = 'closed';
-    this.complete = false;
-    this.refreshPictures = 0;
-    this.#next = 0;
-    this.#nal = -1;
-    this.#recovery = false;
+  constructor() {
+    super(2);
+  }
+
+  override reset(): void {
+    super.reset();
     this.#vpsFrom = -1;
-    this.#pps = false;
     this.#extraBits = 0;
   }
 
-  look(bytes: Uint8Array, from: number, to: number, last: boolean): Picture {
-    for (;;) {
-      const code = findStartCode(bytes, from + this.#next, to);
-      const known = code >= 0;
-      if (this.#nal >= 0) {
-        const picture = this.#read(bytes, from, known ? code : to, known || last);
-        if (picture !== 'open') return picture;
-      }
-      if (!known) {
-        this.#next = Math.max(this.#next, to - 2 - from);
-        return last ? 'other' : 'open';
-      }
-      if (code + 4 >= to && !last) {
-        this.#nal = -1;
-        this.#next = code - from;
-        return 'open';
-      }
-      this.#nal = code + 3 - from;
-      this.#next = code + 3 - from;
-    }
-  }
-
-  /** Reads the NAL unit at `#nal`, of which the bytes up to `end` are there. */
-  #read(bytes: Uint8Array, from: number, end: number, whole: boolean): Picture {
-    const at = from + this.#nal;
+  protected read(bytes: Uint8Array, from: number, end: number, whole: boolean): Picture {
+    const at = from + this.nal;
     if (at + 2 > end) return 'open';
     const type = (bytes[at]! >> 1) & 0x3f;
     const layer = ((bytes[at]! & 1) << 5) | (bytes[at + 1]! >> 3);
     if (layer > 0) {
-      this.#nal = -1;
+      this.nal = -1;
       return 'open';
     }
     if (type <= LAST_SLICE) {
       if (!whole && end - at < 2 + SLICE_HEADER_BYTES) return 'open';
       const picture = this.#slice(bytes, at, Math.min(end, at + 2 + SLICE_HEADER_BYTES), type);
-      this.#nal = -1;
+      this.nal = -1;
       return picture;
     }
     if (!whole) return 'open';
     if (type === SPS) {
-      this.spsFrom = this.#vpsFrom >= 0 ? this.#vpsFrom : this.#nal;
+      this.spsFrom = this.#vpsFrom >= 0 ? this.#vpsFrom : this.nal;
       this.spsTo = end - from;
-    } else if (type === VPS) this.#vpsFrom = this.#nal;
+    } else if (type === VPS) this.#vpsFrom = this.nal;
     else if (type === PPS) {
-      this.#pps = true;
+      this.pps = true;
       this.#extraBits = readOr(() => readExtraBits(bytes, at + 2, end), 0);
     } else if (type === PREFIX_SEI) this.#sei(bytes, at + 2, end);
-    this.#nal = -1;
+    this.nal = -1;
     return 'open';
   }
 
@@ -113,21 +75,25 @@ export class HevcHead implements PictureHead {
     const payload = findSeiMessage(bytes, from, end, RECOVERY_POINT);
     const pictures = payload < 0 ? NaN : readOr(() => new BitReader(bytes, payload, end).se(), NaN);
     if (Number.isNaN(pictures)) return;
-    this.#recovery = true;
+    this.recovery = true;
     this.refreshPictures = Math.max(0, pictures);
+  }
+
+  protected decide(): Picture {
+    return 'other';
   }
 
   #slice(bytes: Uint8Array, at: number, end: number, type: number): Picture {
     if (at + 3 > end) return 'other';
     // first_slice_segment_in_pic_flag 0: the access unit of the PES before goes on, or its beginning is lost.
     if ((bytes[at + 2]! & 0x80) === 0) return 'open';
-    this.complete = this.#vpsFrom >= 0 && this.spsFrom >= 0 && this.#pps;
+    this.complete = this.#vpsFrom >= 0 && this.spsFrom >= 0 && this.pps;
     if (type >= BLA_W_LP && type <= CRA) {
       this.access = type === BLA_W_LP || type === CRA ? 'open-gop' : 'closed';
       this.refreshPictures = 0;
       return 'key';
     }
-    if (type > LAST_NAMED_SLICE || !this.#recovery) return 'other';
+    if (type > LAST_NAMED_SLICE || !this.recovery) return 'other';
     if (this.refreshPictures > 0) {
       this.access = 'gradual';
       return 'key';
@@ -152,13 +118,4 @@ function readExtraBits(bytes: Uint8Array, from: number, to: number): number {
   bits.ue(); // pps_seq_parameter_set_id
   bits.skip(2); // dependent_slice_segments_enabled_flag, output_flag_present_flag
   return bits.bits(3);
-}
-
-function readOr(read: () => number, otherwise: number): number {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof MediaError) return otherwise;
-    throw error;
-  }
 }
