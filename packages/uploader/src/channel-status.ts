@@ -1,3 +1,4 @@
+import { bySize } from './channel/multivariant.js';
 import type { RenditionState } from './channel/state.js';
 import type { ChannelWorker } from './channel-worker.js';
 
@@ -29,16 +30,6 @@ export function channelStatus(worker: ChannelWorker, nowMs: number, served: bool
     })),
     counts,
   };
-}
-
-/** As in the multivariant playlist. */
-function bySize(a: RenditionState, b: RenditionState): number {
-  return area(a) - area(b) || (a.name < b.name ? -1 : 1);
-}
-
-function area({ tracks }: RenditionState): number {
-  const { width = 0, height = 0 } = tracks.find(({ kind }) => kind === 'video') ?? {};
-  return width * height;
 }
 
 function renditionStatus(rendition: RenditionState, nowMs: number): unknown {

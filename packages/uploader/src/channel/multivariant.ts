@@ -88,6 +88,7 @@ const area = ({ tracks }: RenditionState): number => {
   return (video?.width ?? 0) * (video?.height ?? 0);
 };
 
-function bySize(a: RenditionState, b: RenditionState): number {
+/** The order of the variants. */
+export function bySize(a: RenditionState, b: RenditionState): number {
   return area(a) - area(b) || (a.name < b.name ? -1 : 1);
 }
