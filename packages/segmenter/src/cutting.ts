@@ -17,6 +17,7 @@ import { Disk, isInMemory } from './disk.js';
 import { InputRemarks } from './input-remarks.js';
 import { Pace } from './pace.js';
 import { SegmentWriter } from './segment-writer.js';
+import type { SpareFiles } from './spare-files.js';
 import { completeTracks, describeTracks } from './track-description.js';
 import { TrackRemarks } from './track-remarks.js';
 
@@ -45,6 +46,8 @@ export interface CuttingOptions {
   audioWaitSeconds?: number;
   /** The spool is in memory, so that writing there never waits; default: what the system says of the folder. */
   inMemory?: boolean;
+  /** Files to be written again, for a spool in memory. */
+  spares?: SpareFiles;
 }
 
 /** What was read and what was wrong with it, since the start. */
@@ -101,6 +104,7 @@ export class Cutting implements DemuxerSink {
     logger = silentLogger,
     audioWaitSeconds,
     inMemory = isInMemory(spool),
+    spares,
   }: CuttingOptions) {
     this.#clock = clock;
     this.#logger = logger;
@@ -110,7 +114,7 @@ export class Cutting implements DemuxerSink {
     this.#demuxer = new Demuxer(this);
     this.#packetizer = new Packetizer(this.#demuxer);
     this.#cutter = new Cutter(targetSeconds);
-    this.#disk = new Disk(clock, targetSeconds * 1000, inMemory);
+    this.#disk = new Disk(clock, targetSeconds * 1000, inMemory, spares);
     this.#writer = new SegmentWriter<About>({
       spool,
       prefix: `cut-${process.pid}-${clock.now().toString(36)}`,

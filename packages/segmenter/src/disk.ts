@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
 import type { Clock } from '@hls-uplink/runtime';
+import type { SpareFiles } from './spare-files.js';
 
 /** One write: large, since each hop to the pool wakes two threads. */
 const WRITE_BYTES = 1024 * 1024;
@@ -23,11 +24,13 @@ export class Disk {
   /**
    * @param stuckMs an operation that takes longer is given up
    * @param inMemory there is no disk: nothing can block, and nothing need be synced
+   * @param spares files in memory to be written again
    */
   constructor(
     readonly clock: Clock,
     readonly stuckMs: number,
     readonly inMemory: boolean,
+    readonly spares?: SpareFiles,
   ) {}
 
   buffer(): Buffer {

@@ -35,6 +35,20 @@ export async function writeDurably(path: string, content: string): Promise<void>
   await syncDirectory(dirname(path));
 }
 
+/** The file has its new name, whatever bore it before, for good. */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  const folder = dirname(to);
+  if (isInMemory(folder)) return renameSync(from, to);
+  await rename(from, to);
+  await syncDirectory(folder);
+}
+
+/** Without a detour where the file is in memory. */
+export async function removeFile(path: string): Promise<void> {
+  if (isInMemory(dirname(path))) unlinkSync(path);
+  else await unlink(path);
+}
+
 /** Memory does not make wait, and eight ways to the pool and back would cost more than all of it. */
 function writeInMemory(path: string, part: string, content: string): void {
   try {

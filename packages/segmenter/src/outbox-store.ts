@@ -1,4 +1,4 @@
-import { readFile, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import {
   parseSegmenterMessage,
   ProtocolError,
@@ -7,8 +7,9 @@ import {
   type Tracks,
 } from '@hls-uplink/protocol';
 import { errorCode, errorText, type Logger } from '@hls-uplink/runtime';
-import { z } from 'zod';
-import { syncDirectory, writeDurably } from './durable-file.js';
+import * as z from 'zod';
+import { removeFile, renameDurably, writeDurably } from './durable-file.js';
+import type { SpareFiles } from './spare-files.js';
 import type { Spool } from './spool.js';
 
 const TRACKS_FILE = 'tracks.json';
@@ -37,6 +38,7 @@ export class OutboxStore {
   constructor(
     private readonly spool: Spool,
     private readonly logger: Logger,
+    private readonly spares?: SpareFiles,
   ) {}
 
   segmentPath(index: number): string {
@@ -45,8 +47,7 @@ export class OutboxStore {
 
   /** Gives a whole and synced file its final name. */
   async adopt(partPath: string, index: number): Promise<void> {
-    await rename(partPath, this.segmentPath(index));
-    await syncDirectory(this.spool.folder);
+    await renameDurably(partPath, this.segmentPath(index));
   }
 
   async write(message: Announcement): Promise<void> {
@@ -67,16 +68,20 @@ export class OutboxStore {
     await this.spool.setNextIndex(index);
   }
 
-  /** The record goes first: what has none is removed at the next start. */
-  async remove(index: number): Promise<void> {
+  /**
+   * The record goes first: what has none is removed at the next start.
+   * @param isUnread nobody reads the segment's file any more: it may be written again
+   */
+  async remove(index: number, isUnread = false): Promise<void> {
     await this.removeFile(this.#recordPath(index));
-    await this.removeFile(this.segmentPath(index));
+    const path = this.segmentPath(index);
+    if (!isUnread || this.spares?.keep(path) !== true) await this.removeFile(path);
   }
 
   /** Never throws: a file that stays is said, and nothing more can be done. */
   async removeFile(path: string): Promise<void> {
     try {
-      await unlink(path);
+      await removeFile(path);
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return;
       this.logger.warn('cannot remove a file of the spool', { path, error: errorText(error) });

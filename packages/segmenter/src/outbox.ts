@@ -2,6 +2,7 @@ import type { Announcement, Gap, Segment, Tracks } from '@hls-uplink/protocol';
 import { errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { CutSegment, CutSink, CutTracks, LostSegment } from './cut-segment.js';
 import { OutboxStore } from './outbox-store.js';
+import type { SpareFiles } from './spare-files.js';
 import type { Spool } from './spool.js';
 
 /** How long to wait before a disk that takes nothing at all is tried again. */
@@ -32,6 +33,8 @@ export interface OutboxOptions {
   spool: Spool;
   clock: Clock;
   logger: Logger;
+  /** Where files of published segments go; default: they are removed. */
+  spares?: SpareFiles;
 }
 
 /**
@@ -71,9 +74,9 @@ export class Outbox implements CutSink {
     return outbox;
   }
 
-  private constructor({ spool, clock, logger }: OutboxOptions) {
+  private constructor({ spool, clock, logger, spares }: OutboxOptions) {
     this.session = spool.session;
-    this.#store = new OutboxStore(spool, logger);
+    this.#store = new OutboxStore(spool, logger, spares);
     this.#clock = clock;
     this.#logger = logger;
   }
@@ -197,7 +200,9 @@ export class Outbox implements CutSink {
     this.#entries.delete(index);
     this.#fresh.delete(index);
     this.#bytes -= entry.bytes;
-    this.#settling = this.#settling.then(() => this.#forget(index));
+    this.#settling = this.#settling.then(() =>
+      this.#forget(index, entry.type === 'segment' && answer === 'published'),
+    );
     this.onChange();
   }
 
@@ -351,11 +356,11 @@ export class Outbox implements CutSink {
     });
   }
 
-  async #forget(index: number): Promise<void> {
+  async #forget(index: number, isUnread: boolean): Promise<void> {
     // As long as its record is there it tells which index comes next.
     const mark = (): Promise<void> => this.#store.setNextIndex(index + 1);
     if (index + 1 === this.#nextIndex && !(await this.#insist(mark))) return;
-    await this.#store.remove(index);
+    await this.#store.remove(index, isUnread);
   }
 
   async #restore(): Promise<void> {

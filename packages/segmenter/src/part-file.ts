@@ -1,4 +1,4 @@
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { errorText } from '@hls-uplink/runtime';
@@ -107,20 +107,27 @@ class MemoryMedium implements Medium {
   failure: Error | undefined;
   #fd: number | undefined;
   #isMade = false;
+  #isSpare = false;
+  #bytes = 0;
 
   constructor(
     private readonly path: string,
     private readonly disk: Disk,
   ) {
     this.#try('create', () => {
-      this.#fd = openSync(path, 'wx', MODE);
+      this.#isSpare = disk.spares?.give(path) ?? false;
+      this.#fd = openSync(path, this.#isSpare ? 'r+' : 'wx', MODE);
       this.#isMade = true;
     });
   }
 
   write(bytes: Uint8Array, from: number, to: number, own?: Buffer): void {
     try {
-      for (let at = from; at < to && !this.failure;) at += writeSync(this.#fd!, bytes, at, to - at);
+      for (let at = from; at < to && !this.failure;) {
+        const written = writeSync(this.#fd!, bytes, at, to - at);
+        this.#bytes += written;
+        at += written;
+      }
     } catch (error) {
       this.failure = failed(`cannot write ${this.path}`, error);
     }
@@ -152,8 +159,14 @@ class MemoryMedium implements Medium {
 
   #close(): void {
     const fd = this.#fd;
+    if (fd === undefined) return;
     this.#fd = undefined;
-    if (fd !== undefined) closeSync(fd);
+    try {
+      // It had the bytes of another.
+      if (this.#isSpare) ftruncateSync(fd, this.#bytes);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   #remove(): void {

@@ -13,9 +13,11 @@ import { MediaError } from '@hls-uplink/mpegts';
 import { BitRate } from './bit-rate.js';
 import type { CutSink } from './cut-segment.js';
 import { Cutting } from './cutting.js';
+import { isInMemory } from './disk.js';
 import type { Settings } from './options.js';
 import { Outbox } from './outbox.js';
 import { openSource, type InputSource } from './source.js';
+import { SpareFiles } from './spare-files.js';
 import { Spool } from './spool.js';
 import { StatusLine, type Terminal } from './status-line.js';
 import { statusText } from './status-text.js';
@@ -57,10 +59,12 @@ export async function runSegmenter(settings: Settings, { clock, env, stderr }: S
       ...(endOnEof !== undefined && { endOnEof }),
     });
     spool = await Spool.open({ folder, waitMs, clock, logger, signal: shutdown.signal });
-    const outbox = await Outbox.open({ spool, clock, logger });
+    const spares = isInMemory(spool.folder) ? new SpareFiles(spool.folder) : undefined;
+    const outbox = await Outbox.open({ spool, clock, logger, ...(spares && { spares }) });
     const segmenter: Segmenter | undefined = new Segmenter(settings, {
       source,
       spool,
+      spares,
       outbox,
       clock,
       logger,
@@ -82,6 +86,7 @@ export async function runSegmenter(settings: Settings, { clock, env, stderr }: S
 interface Parts {
   source: InputSource;
   spool: Spool;
+  spares: SpareFiles | undefined;
   outbox: Outbox;
   clock: Clock;
   logger: Logger;
@@ -101,7 +106,7 @@ class Segmenter {
   #speaks = false;
 
   constructor(settings: Settings, parts: Parts) {
-    const { spool, outbox, clock, logger } = parts;
+    const { spool, spares, outbox, clock, logger } = parts;
     this.#settings = settings;
     this.#parts = parts;
     this.#rate = new BitRate(clock);
@@ -119,6 +124,7 @@ class Segmenter {
       sink: this.#sink(),
       clock,
       logger,
+      ...(spares && { spares }),
       ...(settings.audioWaitSeconds !== undefined && { audioWaitSeconds: settings.audioWaitSeconds }),
     });
   }
@@ -208,6 +214,7 @@ class Segmenter {
     statusLine.stop();
     await this.#client.close();
     await outbox.close();
+    this.#parts.spares?.clear();
     if (this.#speaks)
       logger.info('done', { segments: this.#segments, bytesRead: this.#rate.bytes, ...outbox.counters });
   }

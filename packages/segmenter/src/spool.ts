@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { access, constants, mkdir, open, readFile, readdir, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { sessionId } from '@hls-uplink/protocol';
 import { ConfigError, errorCode, errorText, type Clock, type Logger } from '@hls-uplink/runtime';
-import { z } from 'zod';
+import * as z from 'zod';
+import { isInMemory } from './disk.js';
 import { PART_SUFFIX, syncDirectory, writeDurably } from './durable-file.js';
 import { SpoolLock, SpoolLockedError } from './spool-lock.js';
 
@@ -100,8 +102,12 @@ export class Spool {
   setNextIndex(index: number): Promise<void> {
     const written = this.#writing.then(async () => {
       if (index <= this.#nextIndexWritten) return;
-      await this.nextIndexFile.write(nextIndexText(index), 0, 'latin1');
-      await this.nextIndexFile.datasync();
+      const text = nextIndexText(index);
+      if (isInMemory(this.folder)) writeSync(this.nextIndexFile.fd, text, 0, 'latin1');
+      else {
+        await this.nextIndexFile.write(text, 0, 'latin1');
+        await this.nextIndexFile.datasync();
+      }
       this.#nextIndexWritten = index;
     });
     this.#writing = written.catch(() => undefined);
