@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', 'dist-test/**', '**/node_modules/**', 'artifacts/**'] },
+  { ignores: ['**/bundle/**', '**/dist/**', 'dist-test/**', '**/node_modules/**', 'artifacts/**'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

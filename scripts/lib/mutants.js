@@ -16,7 +16,7 @@ const FOLDER = 'test/mutants';
 /** The longest that one test may take, minutes; what does not end has shown nothing. */
 const MINUTES = { fast: 3, e2e: 6 };
 /** What is no part of the source, or is made from it. */
-const LEFT_OUT = new Set(['node_modules', '.git', 'dist', 'dist-test', 'artifacts']);
+const LEFT_OUT = new Set(['node_modules', '.git', 'bundle', 'dist', 'dist-test', 'artifacts']);
 const FIELDS = ['Rule', 'Breaks', 'Test', 'Expect'];
 
 /**
@@ -151,8 +151,7 @@ export function apply(name, folder, how) {
   return run(['git', ...args], { cwd: folder, env: { GIT_CEILING_DIRECTORIES: join(folder, '..') } });
 }
 
-const build = (cwd, projects = []) =>
-  run([process.execPath, 'node_modules/typescript/bin/tsc', '--build', ...projects], { cwd });
+const build = (cwd, projects = []) => run([process.execPath, 'scripts/build.js', ...projects], { cwd });
 
 /** @returns {Promise<{ code: number | null, output: string, timedOut: boolean, failed: number, passed: number }>} */
 async function runTest({ test: { path, title, env }, fast }, cwd) {

@@ -1,4 +1,5 @@
 /** A live channel of real processes: encoder → segmenters → uploader → store, each of which a test may kill and start again. */
+import { readdirSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,16 @@ import { Encoder, LADDER, type Rendition } from './encoder.js';
 import { freePort, start, until, type Exit, type StartedProcess } from './processes.js';
 
 const bin = (name: string): string => fileURLToPath(new URL(`../../packages/${name}`, import.meta.url));
+
+/** When the newest module of a folder was made, milliseconds since 1970; 0 when there is none. */
+const newest = (folder: string): number => {
+  const modules = readdirSync(bin(folder)).filter((name) => name.endsWith('.js') && !name.includes('.test.'));
+  return Math.max(0, ...modules.map((name) => statSync(bin(`${folder}/${name}`)).mtimeMs));
+};
+const compiled = ['mpegts', 'protocol', 'runtime', 'segmenter'].map((name) => newest(`${name}/dist`));
+if (newest('segmenter/bundle') < Math.max(...compiled))
+  throw new Error('hls-segmenter is older than what it is made of: npm run build');
+
 export const SEGMENTER = bin('segmenter/bin/hls-segmenter.js');
 export const UPLOADER = bin('uploader/bin/hls-uploader.js');
 export const LIVE_UPLOAD = bin('segmenter/bin/live_upload.js');

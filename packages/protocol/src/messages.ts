@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Version of the wire protocol, stated in `hello`. */
 export const PROTOCOL_VERSION = 1;

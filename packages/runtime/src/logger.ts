@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import type Winston from 'winston';
+import winston from 'winston';
 import { errorText } from './errors.js';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -20,15 +19,12 @@ export interface LoggerOptions {
   stream?: NodeJS.WritableStream & { isTTY?: boolean };
 }
 
-/** Not before there is something to log: help and mistakes of the operator need none of its 70 files. */
-const loadWinston = (): typeof Winston => createRequire(import.meta.url)('winston') as typeof Winston;
-
 function readableLine({
   timestamp: at,
   level,
   message,
   ...fields
-}: Winston.Logform.TransformableInfo): string {
+}: winston.Logform.TransformableInfo): string {
   const extra = Object.entries(fields).map(([name, value]) => ` ${name}=${textOf(value)}`);
   return printable(`${String(at).slice(11, 23)} ${level.padEnd(5)} ${String(message)}${extra.join('')}`);
 }
@@ -52,7 +48,6 @@ function printable(line: string): string {
 }
 
 export function createLogger({ level = 'info', stream = process.stderr }: LoggerOptions = {}): Logger {
-  const winston = loadWinston();
   const { combine, timestamp, json, printf } = winston.format;
   return winston.createLogger({
     level,

@@ -9,7 +9,7 @@ import {
   type Names,
 } from '@hls-uplink/protocol';
 import { ConfigError, loadOptions, type LogLevel } from '@hls-uplink/runtime';
-import { z } from 'zod';
+import * as z from 'zod';
 import { spoolFolder } from './spool.js';
 import type { Address } from './uploader-connection.js';
 

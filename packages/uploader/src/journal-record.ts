@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { end, gap, hello, leave, segment, sessionId, tracks } from '@hls-uplink/protocol';
 
 const sequence = z.number().int().min(0);

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { channelName, DEFAULT_PORT, defaultSpoolBase } from '@hls-uplink/protocol';
 import { ConfigError, loadOptions, type LogLevel } from '@hls-uplink/runtime';
 import { parseStoreUrl, type StoreLocation } from '@hls-uplink/store';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export interface Address {
   host: string;

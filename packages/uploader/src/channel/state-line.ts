@@ -1,6 +1,6 @@
 import type { MediaPlaylist } from '@hls-uplink/hls';
 import { sessionId, track } from '@hls-uplink/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { settledWhenStored, sourcesOf } from './source.js';
 import type { ChannelState, RenditionState } from './state.js';
 
