@@ -8,7 +8,15 @@ const run = promisify(execFile);
 const COLUMNS = 80;
 
 /** Each flag and variable of the commands, from their words and not from their code. */
-const SEGMENTING = ['channel', 'rendition', 'segment-duration', 'uploader', 'drain-timeout', 'log-level'];
+const SEGMENTING = [
+  'channel',
+  'rendition',
+  'segment-duration',
+  'program',
+  'uploader',
+  'drain-timeout',
+  'log-level',
+];
 const UPLOADING = ['listen', 'http', 'store', 'spool-root', 'target-duration', 'drain-timeout', 'log-level'];
 
 describe.each([

@@ -1,30 +1,25 @@
 import type { Picture } from './access-unit.js';
+import { isSamePacket } from './continuity.js';
 import { HeldPackets } from './held-packets.js';
 import {
   endOfRun,
   HEADER_BYTES,
-  NULL_PID,
   PACKET_SIZE,
-  PAT_PID,
   packetDiscontinuity,
   packetPayload,
   packetPid,
   packetStartsUnit,
+  PAT_PID,
 } from './packet.js';
 import { emptyPesHeader, NO_TIMESTAMP, readPesHeader } from './pes.js';
 import { PictureReader } from './picture-reader.js';
-import { ElementaryTrack, openProgram, type Program } from './program.js';
-import { ProgramTables } from './program-tables.js';
-import { Timeline } from './timeline.js';
+import { AWAITED, FIRST_TRACK, NULL, TABLES } from './pid-roles.js';
+import type { ElementaryTrack, Program } from './program.js';
+import { ProgramTables, type WaitReason } from './program-tables.js';
+import { Succession } from './succession.js';
+import { Timeline, type Verdict } from './timeline.js';
 import { emptyUnit, type Unit } from './unit.js';
 
-/** What the packets of a PID are for. From `FIRST_TRACK` on: a track of the program. */
-const UNUSED = 0;
-const TABLES = 1;
-const NULL = 2;
-const FIRST_TRACK = 3;
-/** PID numbers have 13 bits. */
-const PIDS = 0x2000;
 /** An access unit whose slice header has not come by then is no key picture. */
 const LARGEST_HEAD = 1 << 20;
 /** A picture of a jumped timestamp is waited for up to here; then the jump is believed. */
@@ -37,6 +32,8 @@ export interface DemuxerSink {
   /** Packets of the program, without its tables, side by side in `bytes[from, to)`. The bytes are valid until `flush`. */
   packets(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack): void;
   flush(): void;
+  /** No program is taken, or the one asked for has left the PAT; said once until it is over. */
+  waiting?(reason: WaitReason): void;
 }
 
 /**
@@ -54,33 +51,42 @@ export class Demuxer {
   scrambledPackets = 0;
   program: Program | undefined;
   readonly tables: ProgramTables;
-  readonly #roles = new Uint8Array(PIDS);
-  #tracks: ElementaryTrack[] = [];
+  readonly #succession = new Succession();
+  readonly #roles = this.#succession.roles.of;
+  #tracks: readonly ElementaryTrack[] = [];
   #reference: ElementaryTrack | undefined;
-  #pmtPids: number[] = [];
   readonly #timeline = new Timeline();
+  /** Of tracks that are gone. */
+  #goneWild = 0;
   readonly #header = emptyPesHeader();
   readonly #pictures = new PictureReader();
   readonly #unit = emptyUnit();
   #held = new HeldPackets();
-  #spare = new HeldPackets();
+  #spare: HeldPackets | undefined;
+  /** Where in `#held` the last packet of the reference track stands. */
+  #heldAt = 0;
   #holding: 'no' | 'head' | 'doubt' = 'no';
-  #parametersSeen = new WeakMap<ElementaryTrack, number>();
 
-  constructor(private readonly sink: DemuxerSink) {
+  /** @param wanted program_number of the only program to be followed; where left out one is chosen */
+  constructor(
+    private readonly sink: DemuxerSink,
+    wanted?: number,
+  ) {
     this.tables = new ProgramTables(
-      (pids) => {
-        this.#pmtPids = pids;
-        this.#assignPids();
+      {
+        pmtPids: (pids) => (this.#succession.pmtPids = pids),
+        chosen: (choice) => {
+          if (this.#succession.announce(choice) && this.#holding === 'no') this.#switch();
+        },
+        waiting: (reason) => this.sink.waiting?.(reason),
       },
-      ({ transportStreamId, pmtPid, pmt }) => this.#open(openProgram(transportStreamId, pmtPid, pmt)),
+      wanted,
     );
-    this.#assignPids();
   }
 
   /** Timestamps that were alone with their opinion, and ignored. */
   get wildTimestamps(): number {
-    return this.#timeline.wild;
+    return this.#tracks.reduce((sum, { clock }) => sum + clock.wild, this.#timeline.wild + this.#goneWild);
   }
 
   /** Packets side by side in `bytes[from, to)`. */
@@ -111,79 +117,95 @@ export class Demuxer {
       if (this.#holding === 'no') this.#take(bytes, at, track);
       else this.#hold(bytes, at, track);
     } else if (role === TABLES) {
-      if (this.#holding === 'no') this.tables.packet(bytes, at, packetPid(bytes, at));
-      else this.#held.add(bytes, at);
+      const pid = packetPid(bytes, at);
+      this.tables.packet(bytes, at, pid);
+      if (pid === PAT_PID && this.#succession.isOverdue()) this.#switch();
     } else if (role === NULL) this.nullPackets++;
-    else this.foreignPackets++;
+    else if (role === AWAITED) this.#await(bytes, at);
+    else {
+      this.foreignPackets++;
+      if (!this.program) this.tables.foreign();
+    }
   }
 
   /** The bytes given so far are about to be reused. */
   flush(): void {
+    for (const track of this.#tracks) track.continuity.keep();
     this.sink.flush();
   }
 
-  /** The input ended, or is interrupted: what is held is decided with what there is. */
+  /** The input may go on: what is held is decided with what there is. */
+  interrupt(): void {
+    this.#conclude();
+    this.sink.flush();
+  }
+
+  /**
+   * The input ended: as `interrupt`, and where no program has been chosen for want of tables, one of those there are is.
+   *
+   * @throws MediaError when it has tracks that cannot be segmented
+   */
   end(): void {
-    if (this.#holding === 'head') this.#decide(true);
-    if (this.#holding === 'doubt') this.#release(this.#timeline.resolve(NO_TIMESTAMP));
+    this.interrupt();
     this.tables.end();
     this.sink.flush();
   }
 
   /** What comes next has nothing to do with what came: no jump, no continuity errors, but the same program. */
   restart(): void {
+    this.#switch();
     this.#timeline.reset();
     for (const track of this.#tracks) {
-      track.continuity = -1;
+      track.continuity.reset();
+      track.clock.reset();
       track.counter?.lose();
     }
   }
 
-  #open(program: Program): void {
+  /** What is held is decided with what there is. */
+  #conclude(): void {
+    if (this.#holding === 'head') this.#decide(true);
+    if (this.#holding === 'doubt') this.#release(this.#timeline.end());
+  }
+
+  /** What the tables announced last is in force. */
+  #switch(): void {
+    this.#conclude();
+    const before = this.#tracks;
+    const program = this.#succession.succeed();
+    if (!program) return;
     this.sink.flush();
-    // A track that goes on keeps its counters and what is known of its codec.
-    program.tracks = program.tracks.map(
-      (track) =>
-        this.#tracks.find(
-          (t) =>
-            t.pid === track.pid &&
-            t.coding === track.coding &&
-            t.kind === track.kind &&
-            t.language === track.language,
-        ) ?? track,
-    );
-    const { pcrPid } = program.pmt;
-    const reference = program.tracks.find(({ pid }) => pid === program.reference.pid)!;
-    program.reference = reference;
     this.program = program;
-    if (reference !== this.#reference) {
+    this.#tracks = this.#succession.tracks;
+    for (const track of before) if (!this.#tracks.includes(track)) this.#goneWild += track.clock.wild;
+    if (program.reference !== this.#reference) {
+      this.#reference = program.reference;
       this.#timeline.reset();
-      this.#pictures.open(reference);
+      this.#pictures.open(this.#reference);
     }
-    this.#reference = reference;
-    this.#tracks = [...program.tracks];
-    // A PCR on a PID of its own is part of the program all the same (ISO/IEC 13818-1 §2.4.4.9).
-    if (pcrPid !== NULL_PID && !this.#tracks.some(({ pid }) => pid === pcrPid))
-      this.#tracks.push(new ElementaryTrack(pcrPid, 'other', 'other'));
-    this.#tracks.forEach((track, index) => (track.index = index));
-    this.#assignPids();
     this.sink.program(program);
   }
 
-  #assignPids(): void {
-    this.#roles.fill(UNUSED);
-    this.#roles[NULL_PID] = NULL;
-    this.#tracks.forEach(({ pid }, index) => (this.#roles[pid] = FIRST_TRACK + index));
-    for (const pid of this.#pmtPids) this.#roles[pid] = TABLES;
-    this.#roles[PAT_PID] = TABLES;
+  /** A packet of the PID that is to cut as soon as a PES begins there. */
+  #await(bytes: Uint8Array, at: number): void {
+    const pid = packetPid(bytes, at);
+    if (packetStartsUnit(bytes, at) && bytes[at + 3]! & 0x10) {
+      this.#switch();
+      this.packet(bytes, at);
+      return;
+    }
+    const track = this.#tracks.find((one) => one.pid === pid);
+    if (!track) this.foreignPackets++;
+    else if (this.#holding === 'no') this.#take(bytes, at, track);
+    else this.#hold(bytes, at, track);
   }
 
   /** Hands on the packets at `at` of which no more needs to be looked at; returns where they end. */
   #run(bytes: Uint8Array, at: number, to: number, track: ElementaryTrack): number {
     if (track.counter) return at;
-    const end = endOfRun(bytes, at, to, track.continuity);
+    const end = endOfRun(bytes, at, to, track.continuity.counter);
     if (end === at) return at;
-    track.continuity = bytes[end - PACKET_SIZE + 3]! & 0x0f;
+    track.continuity.pass(bytes, end - PACKET_SIZE);
     const payloadBytes = ((end - at) / PACKET_SIZE) * (PACKET_SIZE - HEADER_BYTES);
     if (track.missingBytes > 0) track.missingBytes = Math.max(0, track.missingBytes - payloadBytes);
     this.sink.packets(bytes, at, end, track);
@@ -192,7 +214,19 @@ export class Demuxer {
 
   /** A packet of a track, nothing being held. */
   #take(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
-    if (track === this.#reference && bytes[at + 1]! & 0x40 && bytes[at + 3]! & 0x10) {
+    if (track.isLeaving && (track.missingBytes <= 0 || packetStartsUnit(bytes, at))) {
+      // Whatever stands on its PID is of another one.
+      track.missingBytes = 0;
+      this.#succession.assign();
+      this.packet(bytes, at);
+      return;
+    }
+    if (
+      track === this.#reference &&
+      bytes[at + 1]! & 0x40 &&
+      bytes[at + 3]! & 0x10 &&
+      !track.continuity.isDuplicate(bytes, at)
+    ) {
       this.#start(bytes, at, track);
       return;
     }
@@ -202,25 +236,26 @@ export class Demuxer {
   /** Hands on a packet that is not the first of a picture. */
   #pass(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
     const flags = bytes[at + 3]!;
+    if (flags & 0x20) this.#lookForClock(bytes, at, track);
     if (flags & 0x10) {
       const fresh = this.#count(bytes, at, track);
       if (flags & 0xc0) this.scrambledPackets++;
-      if (bytes[at + 1]! & 0x40 && track.kind !== 'video') this.#startOther(bytes, at, track);
+      if (fresh && bytes[at + 1]! & 0x40 && track.kind !== 'video') this.#startOther(bytes, at, track);
       else if (fresh) this.#payload(bytes, packetPayload(bytes, at), at + PACKET_SIZE, track);
     }
     this.sink.packets(bytes, at, at + PACKET_SIZE, track);
   }
 
   /** Checks the continuity counter; false for a duplicate packet. */
-  #count(bytes: Uint8Array, at: number, track: ElementaryTrack): boolean {
-    const continuity = bytes[at + 3]! & 0x0f;
-    const before = track.continuity;
-    track.continuity = continuity;
-    if (before < 0 || continuity === ((before + 1) & 0x0f)) return true;
-    if (continuity === before && !packetDiscontinuity(bytes, at)) return false;
-    if (!packetDiscontinuity(bytes, at)) track.continuityErrors++;
-    track.counter?.lose();
-    return true;
+  #count(bytes: Uint8Array, at: number, { continuity, counter }: ElementaryTrack): boolean {
+    const came = continuity.take(bytes, at);
+    if (came === 'lost') counter?.lose();
+    return came !== 'duplicate';
+  }
+
+  /** discontinuity_indicator on the PID of the PCR: the timestamps behind it may be of another clock. */
+  #lookForClock(bytes: Uint8Array, at: number, { pid }: ElementaryTrack): void {
+    if (pid === this.program!.pmt.pcrPid && packetDiscontinuity(bytes, at)) this.#timeline.announce();
   }
 
   #payload(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack): void {
@@ -237,21 +272,13 @@ export class Demuxer {
     counter?.restart();
     if (payload > 0) this.#payload(bytes, payload, to, track);
     const unit = this.#unit;
-    unit.pts = this.#header.pts;
+    unit.pts = track.kind === 'audio' ? track.clock.take(this.#header.pts) : this.#header.pts;
     unit.dts = this.#header.dts;
     unit.key = true;
     unit.access = 'closed';
-    unit.jump = false;
-    unit.changed = counter !== undefined && this.#parametersChanged(track, counter.changes);
+    unit.jump = track.clock.jumped;
+    unit.changed = counter !== undefined && counter.hasChanged();
     this.#emit(track);
-  }
-
-  /** Whether parameters that were known have become others since the PES before. */
-  #parametersChanged(track: ElementaryTrack, changes: number): boolean {
-    const seen = this.#parametersSeen.get(track) ?? 0;
-    if (seen === changes) return false;
-    this.#parametersSeen.set(track, changes);
-    return seen > 0;
   }
 
   #emit(track: ElementaryTrack): void {
@@ -262,6 +289,8 @@ export class Demuxer {
 
   /** The first packet of a PES of the reference track. */
   #start(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
+    if (this.#succession.isDue(track)) this.#switch();
+    this.#lookForClock(bytes, at, track);
     const from = packetPayload(bytes, at);
     const to = at + PACKET_SIZE;
     const payload = readPesHeader(bytes, from, to, this.#header);
@@ -279,7 +308,7 @@ export class Demuxer {
       return;
     }
     this.#describe(picture, bytes, payload);
-    if (this.#timeline.check(this.#unit.pts, this.#unit.dts) === 'doubt') {
+    if (this.#isInDoubt()) {
       this.#begin('doubt', bytes, at);
       return;
     }
@@ -288,6 +317,7 @@ export class Demuxer {
 
   #begin(why: 'head' | 'doubt', bytes: Uint8Array, at: number): void {
     this.#holding = why;
+    this.#heldAt = 0;
     this.#held.clear();
     this.#held.add(bytes, at);
     this.#held.gather(bytes, packetPayload(bytes, at), at + PACKET_SIZE);
@@ -295,16 +325,24 @@ export class Demuxer {
 
   /** A packet of a track while packets are held. */
   #hold(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
-    if (track === this.#reference && bytes[at + 3]! & 0x10) {
+    if (
+      track === this.#reference &&
+      bytes[at + 3]! & 0x10 &&
+      !isSamePacket(this.#held.packets, this.#heldAt, bytes, at)
+    ) {
       if (packetStartsUnit(bytes, at)) {
         if (this.#holding === 'head') this.#decide(true);
         if (this.#holding === 'doubt') {
           readPesHeader(bytes, packetPayload(bytes, at), at + PACKET_SIZE, this.#header);
-          this.#release(this.#timeline.resolve(this.#header.dts));
+          const verdict = this.#timeline.resolve(this.#header.dts);
+          if (verdict !== 'open') this.#release(verdict);
         }
-        this.packet(bytes, at);
-        return;
+        if (this.#holding === 'no') {
+          this.packet(bytes, at);
+          return;
+        }
       }
+      this.#heldAt = this.#held.bytes;
       this.#held.add(bytes, at);
       if (this.#holding === 'head') {
         this.#held.gather(bytes, packetPayload(bytes, at), at + PACKET_SIZE);
@@ -313,7 +351,7 @@ export class Demuxer {
     } else this.#held.add(bytes, at);
     if (this.#held.bytes > LARGEST_DOUBT) {
       if (this.#holding === 'head') this.#decide(true);
-      if (this.#holding === 'doubt') this.#release(this.#timeline.jump());
+      if (this.#holding === 'doubt') this.#release(this.#timeline.settle());
     }
   }
 
@@ -332,7 +370,7 @@ export class Demuxer {
       picture = 'other';
     }
     this.#describe(picture, gathered, payload);
-    if (this.#timeline.check(this.#unit.pts, this.#unit.dts) === 'doubt') this.#holding = 'doubt';
+    if (this.#isInDoubt()) this.#holding = 'doubt';
     else this.#release(this.#timeline.believed);
   }
 
@@ -346,38 +384,47 @@ export class Demuxer {
     reference.missingBytes = this.#header.payloadBytes;
     const isVideo = reference.kind === 'video';
     unit.access = isVideo ? this.#pictures.access : 'closed';
-    unit.changed = isVideo && this.#pictures.parametersChanged(bytes, payload);
+    unit.changed = isVideo && this.#pictures.parametersChanged(bytes, payload, unit.key);
+  }
+
+  #isInDoubt(): boolean {
+    const { pts, dts, key } = this.#unit;
+    return this.#timeline.check(pts, dts, key) === 'doubt';
   }
 
   /** Hands on what is held, in order. */
-  #release(verdict: 'good' | 'wild' | 'jump'): void {
+  #release(verdict: Verdict): void {
     const held = this.#held;
-    this.#held = this.#spare;
-    this.#spare = held;
+    // What is held may have to be held again in part, and released, before all of it has gone out.
+    this.#held = this.#spare ?? new HeldPackets();
+    this.#spare = undefined;
     this.#holding = 'no';
     const track = this.#reference!;
     this.#first(held.packets, 0, track, verdict);
     for (let at = PACKET_SIZE; at < held.bytes; at += PACKET_SIZE) this.packet(held.packets, at);
-    this.sink.flush();
+    this.flush();
     held.clear();
+    this.#spare = held;
   }
 
   /** The first packet of a picture, about which all is known. */
-  #first(bytes: Uint8Array, at: number, track: ElementaryTrack, verdict: 'good' | 'wild' | 'jump'): void {
+  #first(bytes: Uint8Array, at: number, track: ElementaryTrack, verdict: Verdict): void {
     const fresh = this.#count(bytes, at, track);
     if (bytes[at + 3]! & 0xc0) this.scrambledPackets++;
     const unit = this.#unit;
     unit.jump = verdict === 'jump';
+    if (unit.jump || verdict === 'silence')
+      for (const { clock } of this.#tracks) clock.expect(unit.dts, unit.jump);
     if (verdict === 'wild') {
-      unit.pts = NO_TIMESTAMP;
-      unit.dts = NO_TIMESTAMP;
+      unit.pts = this.#timeline.pts;
+      unit.dts = this.#timeline.dts;
     }
     const { counter } = track;
     if (counter) {
       counter.restart();
       const from = readPesHeader(bytes, packetPayload(bytes, at), at + PACKET_SIZE, this.#header);
       if (from > 0 && fresh) this.#payload(bytes, from, at + PACKET_SIZE, track);
-      unit.changed = this.#parametersChanged(track, counter.changes);
+      unit.changed = counter.hasChanged();
     }
     this.#emit(track);
     this.sink.packets(bytes, at, at + PACKET_SIZE, track);

@@ -6,6 +6,8 @@ export type MediaErrorCode =
   | 'no-sync'
   /** Packets, but no PAT and PMT with a right CRC. */
   | 'no-tables'
+  /** The program asked for is not in the PAT, or its PMT never came. */
+  | 'no-program'
   /** The tables name no video and no audio, or nothing of it arrived. */
   | 'no-media'
   /** Video, but no picture that a player could start at. */

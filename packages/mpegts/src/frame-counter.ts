@@ -18,11 +18,19 @@ export class FrameCounter {
   readonly #header: Uint8Array;
   #headerBytes = 0;
   #signature = -1;
+  #changesSeen = 0;
   /** A header whose successor has not been seen may be chance. */
   #candidate = -1;
 
   constructor(private readonly framing: AudioFraming) {
     this.#header = new Uint8Array(Math.max(framing.headerBytes, framing.lookBytes ?? 0));
+  }
+
+  /** Whether parameters that were known have become others since this was asked last. */
+  hasChanged(): boolean {
+    const seen = this.#changesSeen;
+    this.#changesSeen = this.changes;
+    return seen > 0 && seen !== this.changes;
   }
 
   /** A new PES begins. */

@@ -10,6 +10,8 @@ export class PictureReader {
   #head: PictureHead | undefined;
   /** Of the parameters in force. */
   #parameterSet = new Uint8Array(0);
+  /** Came with a picture that is no key picture. */
+  #early: Uint8Array<ArrayBuffer> | undefined;
 
   /** What comes next is of this track. */
   open(track: ElementaryTrack): void {
@@ -17,6 +19,7 @@ export class PictureReader {
     this.#coding = videoCoding(track.coding);
     this.#head = this.#coding?.head();
     this.#parameterSet = new Uint8Array(0);
+    this.#early = undefined;
   }
 
   /** A PES begins. */
@@ -36,15 +39,25 @@ export class PictureReader {
 
   /**
    * Notes the parameter set of the PES, where it has a new one, in the track; true when it replaces one that describes
-   * other pictures. One that cannot be read changes nothing.
+   * other pictures. One that cannot be read changes nothing. One that comes with a picture which cannot put it into
+   * force (ITU-T H.264 §7.4.1.2.1) waits for a key picture without one: that PES is damaged, or the parameters have a PES
+   * of their own.
    *
    * @param payload where the payload of the PES stands in `bytes`
    */
-  parametersChanged(bytes: Uint8Array, payload: number): boolean {
-    const { spsFrom = -1, spsTo = -1 } = this.#head ?? {};
-    if (spsFrom < 0 || this.#isInForce(bytes, payload + spsFrom, payload + spsTo)) return false;
+  parametersChanged(bytes: Uint8Array, payload: number, key: boolean): boolean {
     const track = this.#track!;
-    const set = bytes.slice(payload + spsFrom, payload + spsTo);
+    const { spsFrom = -1, spsTo = -1 } = this.#head ?? {};
+    let set: Uint8Array<ArrayBuffer> | undefined;
+    if (spsFrom < 0) set = key ? this.#early : undefined;
+    else if (!this.#isInForce(bytes, payload + spsFrom, payload + spsTo))
+      set = bytes.slice(payload + spsFrom, payload + spsTo);
+    if (key || spsFrom >= 0) this.#early = undefined;
+    if (!set) return false;
+    if (!key && track.sps) {
+      this.#early = set;
+      return false;
+    }
     try {
       const before = track.sps;
       track.sps = this.#coding!.parameters(set);

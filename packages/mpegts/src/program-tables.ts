@@ -1,18 +1,14 @@
+import { AssociationTable } from './association.js';
 import { MediaError } from './errors.js';
-import { readPat, type Pat } from './pat.js';
-import { readPmt, type Pmt } from './pmt.js';
 import { PAT_PID } from './packet.js';
+import { readPmt, type Pmt } from './pmt.js';
+import { ProgramSections } from './program-sections.js';
 import { SectionAssembler } from './section.js';
-import { streamKind } from './stream-type.js';
 
-/** PSI packets to wait for the PMTs of programs listed earlier, before one with video that is there is taken. */
-const PATIENCE = 200;
-
-interface Listed {
-  pmtPid: number;
-  programNumber: number;
-  pmt: Pmt | undefined;
-}
+/** How often PAT and PMTs may come round before a program is chosen without those PMTs that have not come. */
+const PATIENT_ROUNDS = 10;
+/** Packets of no program after which it is chosen without them, where tables come once only. */
+const PATIENT_PACKETS = 20_000;
 
 export interface ProgramChoice {
   transportStreamId: number;
@@ -20,30 +16,48 @@ export interface ProgramChoice {
   pmt: Pmt;
 }
 
+/** Why no program is taken, or none goes on: the one asked for is not in the PAT, or no PMT names video or audio. */
+export type WaitReason = 'no-program' | 'no-media';
+
+export interface ProgramTablesSink {
+  /** The PIDs that carry PMTs, when they change. */
+  pmtPids(pids: number[]): void;
+  /** The program chosen, and each change of its PMT. */
+  chosen(choice: ProgramChoice): void;
+  /** Told once, and again when it was over and has come back. */
+  waiting(reason: WaitReason): void;
+}
+
 /**
- * Follows PAT and PMTs and chooses one program: the first listed with video, else the first with audio, else the first.
- * Once chosen it stays while the PAT lists it.
+ * Follows PAT and PMTs and chooses one program: the one asked for, else the first listed with video, else the first with
+ * audio. Once chosen it stays while the PAT lists it, and the one asked for for ever.
  */
 export class ProgramTables {
   /** Sections left out because they contradicted their own lengths. */
   badSections = 0;
   #crcErrors = 0;
   readonly #patSections = new SectionAssembler((section) => this.#pat(section));
-  #patSection = new Uint8Array(0);
-  #current: Pat | undefined;
-  #listed: Listed[] = [];
+  readonly #association = new AssociationTable();
+  #transportStreamId = 0;
+  #listed: ProgramSections[] = [];
   readonly #pmtSections = new Map<number, SectionAssembler>();
-  #chosen: Listed | undefined;
-  #seen = 0;
+  /** program_number of the one chosen. */
+  #chosen: number | undefined;
+  #packets = 0;
+  #foreign = 0;
+  #isImpatient = false;
+  #waiting: WaitReason | undefined;
 
-  /**
-   * @param pids is called with the PIDs that carry PMTs, when they change
-   * @param chosen is called with the program chosen, and with each new version of its PMT
-   */
+  /** @param wanted program_number of the only program to be chosen; any where left out */
   constructor(
-    private readonly pids: (pmtPids: number[]) => void,
-    private readonly chosen: (choice: ProgramChoice) => void,
+    private readonly sink: ProgramTablesSink,
+    readonly wanted?: number,
   ) {}
+
+  /** What the PAT in force lists, in its order. */
+  get programs(): readonly ProgramSections[] {
+    return this.#listed;
+  }
 
   get crcErrors(): number {
     let errors = this.#crcErrors + this.#patSections.crcErrors;
@@ -51,34 +65,53 @@ export class ProgramTables {
     return errors;
   }
 
-  /** A packet of PID 0 or of one of the PIDs named by `pids`. */
+  /** A packet of PID 0 or of one of the PIDs named by `pmtPids`. */
   packet(bytes: Uint8Array, at: number, pid: number): void {
     const assembler = pid === PAT_PID ? this.#patSections : this.#pmtSections.get(pid);
     assembler?.packet(bytes, at);
-    if (!this.#chosen && ++this.#seen >= PATIENCE) this.#choose(true);
+    if (this.#chosen === undefined && ++this.#packets > PATIENT_ROUNDS * (this.#listed.length + 1))
+      this.#hurry();
   }
 
-  /** The input ended: whatever PMT is there is taken. */
+  /** A packet of no table has passed while no program is chosen. */
+  foreign(): void {
+    if (++this.#foreign > PATIENT_PACKETS) this.#hurry();
+  }
+
+  /**
+   * The input ended: of the programs whose PMTs are there one is taken, whatever it is.
+   *
+   * @throws MediaError what `chosen` throws of it
+   */
   end(): void {
-    if (!this.#chosen) this.#choose(true);
+    if (this.#chosen !== undefined) return;
+    this.#isImpatient = true;
+    this.#choose(true);
   }
 
   #pat(section: Uint8Array): void {
-    if (Buffer.compare(section, this.#patSection) === 0) return;
-    const pat = this.#read(() => readPat(section));
+    const pat = this.#read(() => this.#association.take(section));
     if (!pat) return;
-    this.#patSection = section.slice();
-    this.#current = pat;
+    this.#transportStreamId = pat.transportStreamId;
     const before = this.#listed;
-    this.#listed = pat.programs.map((program) => ({
-      ...program,
-      pmt: before.find((b) => b.pmtPid === program.pmtPid && b.programNumber === program.programNumber)?.pmt,
-    }));
-    const was = this.#chosen;
-    this.#chosen =
-      was && this.#listed.find((l) => l.pmtPid === was.pmtPid && l.programNumber === was.programNumber);
-    this.#seen = 0;
-    const pmtPids = new Set(pat.programs.map(({ pmtPid }) => pmtPid));
+    this.#listed = pat.programs.map(
+      (program) => before.find((listed) => listed.is(program)) ?? new ProgramSections(program),
+    );
+    if (this.#listed.length !== before.length || this.#listed.some((listed, n) => listed !== before[n])) {
+      this.#foreign = this.#packets = 0;
+      this.#isImpatient = false;
+      this.#followPids();
+    }
+    if (this.#chosen !== undefined && this.wanted === undefined && !this.#find(this.#chosen))
+      this.#chosen = undefined;
+    const wanted = this.wanted ?? this.#chosen;
+    if (wanted !== undefined && !this.#find(wanted)) this.#wait('no-program');
+    else if (this.#waiting === 'no-program') this.#waiting = undefined;
+    if (this.#chosen === undefined) this.#choose(false);
+  }
+
+  #followPids(): void {
+    const pmtPids = new Set(this.#listed.map(({ pmtPid }) => pmtPid));
     for (const [pid, assembler] of this.#pmtSections) {
       if (pmtPids.has(pid)) continue;
       this.#crcErrors += assembler.crcErrors;
@@ -88,40 +121,61 @@ export class ProgramTables {
       if (!this.#pmtSections.has(pid))
         this.#pmtSections.set(pid, new SectionAssembler((pmt) => this.#pmt(pid, pmt)));
     }
-    this.pids([...pmtPids]);
-    if (!this.#chosen) this.#choose(false);
+    this.sink.pmtPids([...pmtPids]);
   }
 
-  #pmt(pid: number, section: Uint8Array): void {
+  #pmt(pmtPid: number, section: Uint8Array): void {
     // Several programs may share a PID: the program number tells them apart (ISO/IEC 13818-1 §2.4.4.8).
     const programNumber = (section[3]! << 8) | section[4]!;
-    const listed = this.#listed.find((l) => l.pmtPid === pid && l.programNumber === programNumber);
-    if (!listed) return;
+    const listed = this.#listed.find((one) => one.is({ pmtPid, programNumber }));
+    if (!listed || listed.isRepeated(section)) return;
     const pmt = this.#read(() => readPmt(section));
-    if (!pmt || (listed.pmt && samePmt(listed.pmt, section))) return;
-    listed.pmt = pmt;
-    sections.set(pmt, section.slice());
-    if (!this.#chosen) this.#choose(false);
-    else if (listed === this.#chosen) this.#announce(listed, pmt);
+    if (!pmt) return;
+    listed.take(section, pmt);
+    if (this.#chosen === undefined) this.#choose(false);
+    else if (programNumber === this.#chosen) this.#announce(listed, false);
   }
 
-  #choose(now: boolean): void {
-    let best: Listed | undefined;
-    for (const listed of this.#listed) {
-      if (!listed.pmt) {
-        if (!now) return;
-      } else if (has(listed.pmt, 'video')) {
-        best = listed;
-        break;
-      } else if (!best || (!has(best.pmt!, 'audio') && has(listed.pmt, 'audio'))) best = listed;
+  #find(programNumber: number): ProgramSections | undefined {
+    return this.#listed.find((listed) => listed.programNumber === programNumber);
+  }
+
+  #hurry(): void {
+    if (this.#isImpatient) return;
+    this.#isImpatient = true;
+    this.#choose(false);
+  }
+
+  #choose(isEnd: boolean): void {
+    const candidates =
+      this.wanted === undefined
+        ? this.#listed
+        : this.#listed.filter(({ programNumber }) => programNumber === this.wanted);
+    let best: ProgramSections | undefined;
+    for (const listed of candidates) {
+      if (!listed.pmt && !this.#isImpatient) return;
+      if (listed.pmt && (!best || listed.rank > best.rank)) best = listed;
+      if (best?.hasVideo) break;
     }
-    if (!best?.pmt) return;
-    this.#chosen = best;
-    this.#announce(best, best.pmt);
+    if (best) this.#announce(best, isEnd);
   }
 
-  #announce({ pmtPid }: Listed, pmt: Pmt): void {
-    this.chosen({ transportStreamId: this.#current!.transportStreamId, pmtPid, pmt });
+  /** A PMT may come before the encoder knows its tracks: it is no program yet, and does not end one. */
+  #announce(listed: ProgramSections, isEnd: boolean): void {
+    if (listed.rank === 0 && !isEnd) {
+      this.#wait('no-media');
+      return;
+    }
+    this.#waiting = undefined;
+    this.#chosen = listed.programNumber;
+    const { pmtPid, pmt } = listed;
+    this.sink.chosen({ transportStreamId: this.#transportStreamId, pmtPid, pmt: pmt! });
+  }
+
+  #wait(reason: WaitReason): void {
+    if (this.#waiting === reason) return;
+    this.#waiting = reason;
+    this.sink.waiting(reason);
   }
 
   #read<T>(read: () => T | undefined): T | undefined {
@@ -133,15 +187,4 @@ export class ProgramTables {
       return undefined;
     }
   }
-}
-
-/** The section a PMT was read from, to tell a repetition from a change. */
-const sections = new WeakMap<Pmt, Uint8Array>();
-
-function samePmt(pmt: Pmt, section: Uint8Array): boolean {
-  return Buffer.compare(sections.get(pmt)!, section) === 0;
-}
-
-function has(pmt: Pmt, kind: 'video' | 'audio'): boolean {
-  return pmt.streams.some((stream) => streamKind(stream, pmt).kind === kind);
 }

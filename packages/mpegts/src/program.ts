@@ -1,9 +1,12 @@
 import type { VideoParameters } from './access-unit.js';
 import { audioFraming } from './audio-coding.js';
+import { Continuity } from './continuity.js';
 import { MediaError } from './errors.js';
 import { FrameCounter } from './frame-counter.js';
 import { NO_TIMESTAMP } from './pes.js';
+import { NULL_PID, PAT_PID } from './packet.js';
 import type { Pmt } from './pmt.js';
+import { SoundClock } from './sound-clock.js';
 import { streamKind, streamLanguage, type Coding } from './stream-type.js';
 import { videoCoding } from './video-coding.js';
 
@@ -11,10 +14,9 @@ import { videoCoding } from './video-coding.js';
 export class ElementaryTrack {
   /** Place among the tracks whose packets are handed on, for tables without a search. */
   index = 0;
-  /** Packets whose continuity counter did not follow (ISO/IEC 13818-1 §2.4.3.3). */
-  continuityErrors = 0;
-  /** Of the last packet with payload; −1: none yet. */
-  continuity = -1;
+  /** Of one that the tables no longer name only the PES in progress is still to come. */
+  isLeaving = false;
+  readonly continuity = new Continuity();
   /** Of the PES in progress, or `NO_TIMESTAMP`. */
   pts = NO_TIMESTAMP;
   /** Payload bytes the PES in progress still lacks by PES_packet_length; −1: it does not say. */
@@ -23,6 +25,8 @@ export class ElementaryTrack {
   units = 0;
   /** Video: the parameters in force. */
   sps: VideoParameters | undefined;
+  /** Audio that does not cut: tells wild timestamps. */
+  readonly clock = new SoundClock();
   /** Audio: counts the frames. */
   readonly counter: FrameCounter | undefined;
 
@@ -30,7 +34,8 @@ export class ElementaryTrack {
     readonly pid: number,
     readonly kind: 'video' | 'audio' | 'other',
     readonly coding: Coding,
-    readonly language?: string,
+    /** ISO 639-2; a new version of the PMT may correct it. */
+    public language?: string,
     /** RFC 6381, where the tables alone tell. */
     readonly codecs?: string,
   ) {
@@ -45,6 +50,10 @@ export interface Program {
   pmtPid: number;
   pmt: Pmt;
   tracks: ElementaryTrack[];
+  /** A PID of its own for the PCR, part of the program all the same (ISO/IEC 13818-1 §2.4.4.9). */
+  pcrTrack: ElementaryTrack | undefined;
+  /** Tracks of before whose last PES is not whole yet. */
+  leaving: ElementaryTrack[];
   /** The one that cuts: the first video, else the first audio. */
   reference: ElementaryTrack;
 }
@@ -60,7 +69,8 @@ export function openProgram(transportStreamId: number, pmtPid: number, pmt: Pmt)
   const tracks: ElementaryTrack[] = [];
   let video: ElementaryTrack | undefined;
   for (const stream of pmt.streams) {
-    if (stream.pid === pmtPid || tracks.some(({ pid }) => pid === stream.pid)) continue;
+    const isNoTrack = stream.pid === pmtPid || stream.pid === PAT_PID || stream.pid === NULL_PID;
+    if (isNoTrack || tracks.some(({ pid }) => pid === stream.pid)) continue;
     const { kind, coding, codecs, name } = streamKind(stream, pmt);
     // A second picture cannot be played from one media playlist; it is carried along unread.
     const carried = kind === 'video' && video !== undefined;
@@ -79,22 +89,38 @@ export function openProgram(transportStreamId: number, pmtPid: number, pmt: Pmt)
   const reference = video ?? tracks.find(({ kind }) => kind === 'audio');
   if (!reference)
     throw new MediaError('no-media', `program ${pmt.programNumber}: its PMT names no video and no audio`);
-  return { transportStreamId, pmtPid, pmt, tracks, reference };
+  const { pcrPid } = pmt;
+  const hasPcrPid = pcrPid !== NULL_PID && !tracks.some(({ pid }) => pid === pcrPid);
+  const pcrTrack = hasPcrPid ? new ElementaryTrack(pcrPid, 'other', 'other') : undefined;
+  return { transportStreamId, pmtPid, pmt, tracks, pcrTrack, leaving: [], reference };
 }
 
-/** Whether a viewer's decoder could go on from one to the other: same PIDs, same codecs, same languages. */
-export function sameTracks(a: Program, b: Program): boolean {
-  return (
-    a.pmt.programNumber === b.pmt.programNumber &&
-    a.tracks.length === b.tracks.length &&
-    a.tracks.every((track, index) => {
-      const other = b.tracks[index]!;
-      return (
-        track.pid === other.pid &&
-        track.kind === other.kind &&
-        track.coding === other.coding &&
-        track.language === other.language
-      );
-    })
+/** A track that goes on from the program before keeps its counters and what is known of its codec. */
+export function keepTracks(program: Program, before: readonly ElementaryTrack[]): void {
+  const keep = (track: ElementaryTrack): ElementaryTrack => {
+    const kept = before.find(
+      ({ pid, kind, coding, codecs, isLeaving }) =>
+        !isLeaving &&
+        pid === track.pid &&
+        kind === track.kind &&
+        coding === track.coding &&
+        codecs === track.codecs,
+    );
+    if (kept) kept.language = track.language;
+    return kept ?? track;
+  };
+  const { pid } = program.reference;
+  program.tracks = program.tracks.map(keep);
+  program.pcrTrack &&= keep(program.pcrTrack);
+  program.reference = program.tracks.find((track) => track.pid === pid)!;
+}
+
+/** Of a track that is gone the PES in progress is still to come. */
+export function leavingTracks(program: Program, before: readonly ElementaryTrack[]): ElementaryTrack[] {
+  const { tracks, pcrTrack } = program;
+  const leaving = before.filter(
+    (track) => track.missingBytes > 0 && track !== pcrTrack && !tracks.includes(track),
   );
+  for (const track of leaving) track.isLeaving = true;
+  return leaving;
 }

@@ -160,6 +160,21 @@ describe('section assembly', () => {
     expect(assemble(Buffer.concat([packets, packets, packets])).sections).toHaveLength(3);
   });
 
+  test('a counter that never counts: sections over several packets, duplicates among them', () => {
+    const uneven = writeSection(
+      2,
+      1,
+      0,
+      Uint8Array.from({ length: 700 }, (_, n) => n >> 3),
+    );
+    const packets = sectionPackets(uneven, 0x20, 0);
+    for (let at = 0; at < packets.length; at += PACKET_SIZE) packets[at + 3]! &= 0xf0;
+    expect(assemble(packets).sections).toEqual([uneven]);
+    const second = packets.subarray(PACKET_SIZE, 2 * PACKET_SIZE);
+    const doubled = [packets.subarray(0, 2 * PACKET_SIZE), second, packets.subarray(2 * PACKET_SIZE)];
+    expect(assemble(Buffer.concat(doubled)).sections).toEqual([uneven]);
+  });
+
   test('a wrong CRC is counted and the section left out', () => {
     const bad = pat.slice();
     bad[9] = 2;

@@ -17,29 +17,38 @@ export class SectionAssembler {
   /** Bytes of the section in progress; −1 while waiting for a start. */
   #length = -1;
   #continuity = -1;
+  /** The packet before, while a section is in progress. */
+  readonly #last = new Uint8Array(PACKET_SIZE);
 
   /** @param section gets each whole section; the view is valid during the call */
   constructor(private readonly section: (section: Uint8Array) => void) {}
 
   packet(bytes: Uint8Array, at: number): void {
     const continuity = bytes[at + 3]! & 0x0f;
-    let from = packetPayload(bytes, at);
+    const from = packetPayload(bytes, at);
     const to = at + PACKET_SIZE;
     if (from >= to) return;
-    // Only inside a section can a repeated counter be told to be a duplicate packet: some muxers never count in PSI.
-    if (continuity === this.#continuity && this.#length > 0 && !packetStartsUnit(bytes, at)) return;
-    if (this.#continuity >= 0 && continuity !== ((this.#continuity + 1) & 0x0f)) this.#length = -1;
+    // Some muxers never count in PSI: a repeated counter tells a duplicate packet only where all else is repeated, too.
+    if (this.#length > 0) {
+      if (continuity === this.#continuity) {
+        if (Buffer.compare(this.#last, bytes.subarray(at, to)) === 0) return;
+      } else if (continuity !== ((this.#continuity + 1) & 0x0f)) this.#length = -1;
+    }
     this.#continuity = continuity;
+    this.#read(bytes, at, from, to);
+    if (this.#length > 0) this.#last.set(bytes.subarray(at, to));
+  }
+
+  #read(bytes: Uint8Array, at: number, start: number, to: number): void {
     if (!packetStartsUnit(bytes, at)) {
-      if (this.#length > 0) this.#take(bytes, from, to);
+      if (this.#length > 0) this.#take(bytes, start, to);
       return;
     }
     // pointer_field: what comes before it ends the section in progress.
-    const start = from + 1 + bytes[from]!;
-    from++;
-    if (this.#length > 0 && start <= to) this.#take(bytes, from, start);
+    const first = start + 1 + bytes[start]!;
+    if (this.#length > 0 && first <= to) this.#take(bytes, start + 1, first);
     this.#length = -1;
-    for (let next = start; next < to && bytes[next] !== STUFFING;) {
+    for (let next = first; next < to && bytes[next] !== STUFFING;) {
       this.#length = 0;
       next = this.#take(bytes, next, to);
       if (this.#length >= 0) return;

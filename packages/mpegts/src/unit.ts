@@ -10,7 +10,10 @@ export interface Unit {
   key: boolean;
   /** Video, where `key`: what a player that joins there sees. */
   access: RandomAccess;
-  /** The timestamps of the reference track have jumped between the PES before and this one. */
+  /**
+   * The timestamps have jumped between the PES before and this one. Sound: to where those of the reference track have
+   * jumped before.
+   */
   jump: boolean;
   /** The codec's parameters differ from those before. */
   changed: boolean;

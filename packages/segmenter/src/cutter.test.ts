@@ -133,6 +133,24 @@ describe('the limit', () => {
     for (let n = 1; n < found.length; n++) expect(found[n]![0] - found[n - 1]![0]).toBeLessThan(2.5);
   });
 
+  test('pictures dropped where the limit lies: the segment is said to end in time', () => {
+    const cutter = new Cutter(6);
+    cutter.setTargetDuration(6);
+    cuts(cutter, pictures(0, 100, 6.2));
+    // From 6.16 s to 6.9 s.
+    expect(cutter.unit(ticks(6.9), false, false, false, FRAME)).toBe('forced');
+    expect(cutter.endPts).toBe(ticks(6.5) - 1);
+  });
+
+  test('a hole in an earlier segment plays no part: whoever joined behind it cuts alike', () => {
+    const holed = new Cutter(2);
+    const late = new Cutter(2);
+    for (const cutter of [holed, late]) cutter.setTargetDuration(2);
+    cuts(holed, [...pictures(0, 100, 0.4), ...pictures(1.2, 100, 0.8)]);
+    const stream = pictures(2, 100, 20);
+    expect(cuts(holed, stream).map(([at]) => at)).toEqual(cuts(late, stream).map(([at]) => at));
+  });
+
   test('a silence that makes a segment too long ends it before the silence', () => {
     const cutter = new Cutter(6);
     cutter.setTargetDuration(6);
@@ -240,6 +258,17 @@ describe('breaks', () => {
     expect(cutter.unit(2 * FRAME, true, false, false, FRAME)).toBe('change');
     expect(cutter.discontinuity).toBe('tables');
     expect(cutter.unit(3 * FRAME, true, false, false, FRAME)).toBe('on');
+  });
+
+  test('tracks that change, and no key picture comes: the segment that must end is followed by a discontinuity', () => {
+    const cutter = new Cutter(6);
+    cutter.setTargetDuration(6);
+    cutter.unit(0, true, false, false, FRAME);
+    cutter.change();
+    const later = Array.from({ length: 170 }, (_, n) => ({ pts: (n + 1) * FRAME, key: false }));
+    // 6.48 s round to 6; one picture more would be 6.52 s.
+    expect(cuts(cutter, later)).toEqual([[6.48, 'change']]);
+    expect(cutter.discontinuity).toBe('tables');
   });
 
   test('an input that was away starts anew, and that outweighs a jump', () => {

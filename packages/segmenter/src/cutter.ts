@@ -1,5 +1,5 @@
 import type { DiscontinuityReason } from '@hls-uplink/protocol';
-import { NO_TIMESTAMP, TICKS_PER_SECOND, timestampDelta } from '@hls-uplink/mpegts';
+import { NO_TIMESTAMP, TICKS_PER_SECOND, timestampDelta, wrapTimestamp } from '@hls-uplink/mpegts';
 
 /** What a new picture (audio alone: PES) means for the open segment. */
 export type Decision =
@@ -37,6 +37,8 @@ const GAP_PICTURES = 16;
 export class Cutter {
   /** Why the segment that was started last does not go on from the one before it. */
   discontinuity: DiscontinuityReason | undefined;
+  /** PTS where the segment before it ended, if it was cut. */
+  endPts = NO_TIMESTAMP;
   readonly #targetTicks: number;
   #limitTicks: number;
   #open = false;
@@ -103,10 +105,13 @@ export class Cutter {
     const slot = this.#slot(pts);
     const cut = counts && slot !== this.#keySlot;
     if (counts) this.#keySlot = slot;
+    // A picture that is shown until too late: said to end in time, the next one follows all the same.
+    const isOver = since >= this.#limitTicks && this.#reach < this.#limitTicks;
+    this.endPts = isOver ? wrapTimestamp(this.#start + this.#limitTicks - 1) : pts;
     if (this.#change && counts) return this.#next(pts, 'change', 'tables');
     if (cut) return this.#next(pts, 'cut', undefined);
     if (since > 0 && since + Math.max(frameTicks, this.#step) >= this.#limitTicks)
-      return this.#next(pts, 'forced', undefined);
+      return this.#change ? this.#next(pts, 'change', 'tables') : this.#next(pts, 'forced', undefined);
     if (since > this.#reach) this.#reach = since;
     return 'on';
   }
@@ -147,6 +152,8 @@ export class Cutter {
   #next(pts: number, decision: Decision, discontinuity: DiscontinuityReason | undefined): Decision {
     this.#start = pts;
     this.#reach = 0;
+    // Whoever joined later must know as much: what earlier segments were like plays no part.
+    this.#step = 0;
     this.#change = false;
     this.discontinuity = discontinuity;
     return decision;

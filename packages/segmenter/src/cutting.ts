@@ -8,6 +8,7 @@ import {
   type ElementaryTrack,
   type Program,
   type Unit,
+  type WaitReason,
 } from '@hls-uplink/mpegts';
 import { silentLogger, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { CutSink } from './cut-segment.js';
@@ -16,6 +17,7 @@ import { Delivery, type About } from './delivery.js';
 import { Disk, isInMemory } from './disk.js';
 import { InputRemarks } from './input-remarks.js';
 import { Pace } from './pace.js';
+import { programMissing, ProgramRemarks } from './program-remarks.js';
 import { SegmentWriter } from './segment-writer.js';
 import type { SpareFiles } from './spare-files.js';
 import { completeTracks, describeTracks } from './track-description.js';
@@ -42,6 +44,8 @@ export interface CuttingOptions {
   sink: CutSink;
   clock: Clock;
   logger?: Logger;
+  /** program_number of the only program to be cut; default: the first with video, else the first with audio. */
+  program?: number;
   /** How long a segment waits for its sound after the cut, seconds of stream time; default min(target, 2). */
   audioWaitSeconds?: number;
   /** The spool is in memory, so that writing there never waits; default: what the system says of the folder. */
@@ -75,7 +79,7 @@ export interface CuttingCounters {
  * `push` throws a `MediaError` when the input cannot be segmented (`no-sync` after 1 MB without packets,
  * `unsupported-video`, `no-media`), also in mid-stream; what was cut before is handed on, and
  * further pushes throw the same. `finish` throws one when nothing came of the whole input (`empty`, `no-sync`,
- * `no-tables`, `no-media`, `no-key-picture`).
+ * `no-tables`, `no-program`, `no-media`, `no-key-picture`).
  */
 export class Cutting implements DemuxerSink {
   #bytes = 0;
@@ -84,9 +88,12 @@ export class Cutting implements DemuxerSink {
   #refusal: MediaError | undefined;
   #goneContinuityErrors = 0;
   #tracks: ElementaryTrack[] = [];
+  /** The one that cuts. */
+  #reference: ElementaryTrack | undefined;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #inputRemarks: InputRemarks;
+  readonly #programRemarks: ProgramRemarks;
   readonly #trackRemarks: TrackRemarks;
   readonly #delivery: Delivery;
   readonly #packetizer: Packetizer;
@@ -102,16 +109,18 @@ export class Cutting implements DemuxerSink {
     sink,
     clock,
     logger = silentLogger,
+    program,
     audioWaitSeconds,
     inMemory = isInMemory(spool),
     spares,
   }: CuttingOptions) {
     this.#clock = clock;
     this.#logger = logger;
-    this.#inputRemarks = new InputRemarks(logger);
+    this.#inputRemarks = new InputRemarks(logger, clock);
+    this.#programRemarks = new ProgramRemarks(logger);
     this.#trackRemarks = new TrackRemarks(logger, clock, targetSeconds);
     this.#delivery = new Delivery(sink, logger);
-    this.#demuxer = new Demuxer(this);
+    this.#demuxer = new Demuxer(this, program);
     this.#packetizer = new Packetizer(this.#demuxer);
     this.#cutter = new Cutter(targetSeconds);
     this.#disk = new Disk(clock, targetSeconds * 1000, inMemory, spares);
@@ -126,6 +135,7 @@ export class Cutting implements DemuxerSink {
         const { described, tracks } = segment.about;
         this.#delivery.take(segment, completeTracks(described, describeTracks(tracks, this.#pace)));
         this.#remark(tracks);
+        this.#inputRemarks.damages(this.counters);
       },
     });
   }
@@ -161,7 +171,7 @@ export class Cutting implements DemuxerSink {
   /** The input went away and may come back: the open segment ends, the next has the discontinuity `start`. */
   break(reason: string): void {
     this.#logger.info('input interrupted', { reason });
-    this.#drain();
+    this.#drain(false);
     this.#end('break');
     this.#demuxer.restart();
     this.#pace.jump();
@@ -174,11 +184,13 @@ export class Cutting implements DemuxerSink {
    * @throws MediaError when no segment came of the whole input, and `push` has not said why already
    */
   async finish(ended: 'leave' = 'leave'): Promise<void> {
-    if (!this.#refusal) {
-      this.#drain();
+    const hasSaid = this.#refusal !== undefined;
+    if (!hasSaid) {
+      this.#drain(true);
       this.#end(ended);
     }
     await this.#delivery.done;
+    if (this.#refusal && !hasSaid) throw this.#refusal;
     if (!this.#started && !this.#refusal) throw this.#diagnosis();
   }
 
@@ -200,7 +212,10 @@ export class Cutting implements DemuxerSink {
       nullPackets,
       foreignPackets,
       scrambledPackets,
-      continuityErrors: this.#tracks.reduce((sum, t) => sum + t.continuityErrors, this.#goneContinuityErrors),
+      continuityErrors: this.#tracks.reduce(
+        (sum, t) => sum + t.continuity.errors,
+        this.#goneContinuityErrors,
+      ),
       crcErrors: tables.crcErrors,
       badSections: tables.badSections,
       wildTimestamps,
@@ -221,29 +236,35 @@ export class Cutting implements DemuxerSink {
   program(program: Program): void {
     const before = this.#tracks;
     const same =
-      before.length === program.tracks.length &&
-      program.tracks.every((track, index) => track === before[index]);
+      before.length === program.tracks.length && program.tracks.every((track) => before.includes(track));
+    this.#programRemarks.chosen(program.pmt, this.#demuxer.tables.programs);
     if (before.length > 0 && !same) {
-      const kept = before.some((track) => track === program.reference);
-      this.#logger.info('the tables of the program have changed', { program: program.pmt.programNumber });
-      if (kept) this.#cutter.change();
+      this.#programRemarks.changed(program.pmt);
+      if (before.includes(program.reference)) this.#cutter.change();
       else {
         this.#end('break');
         this.#cutter.break('tables');
-        this.#pace.reset();
       }
+      if (program.reference !== this.#reference) this.#pace.reset();
     }
     for (const track of before)
-      if (!program.tracks.includes(track)) this.#goneContinuityErrors += track.continuityErrors;
+      if (!program.tracks.includes(track)) this.#goneContinuityErrors += track.continuity.errors;
     this.#tracks = program.tracks;
+    this.#reference = program.reference;
     this.#writer.program(program);
+  }
+
+  /** @internal */
+  waiting(reason: WaitReason): void {
+    const { wanted, programs } = this.#demuxer.tables;
+    this.#programRemarks.waiting(reason, wanted, programs);
   }
 
   /** @internal */
   unit(track: ElementaryTrack, unit: Unit): void {
     if (track !== this.#demuxer.program!.reference) {
       if (unit.changed) this.#cutter.change();
-      this.#writer.begin(track, unit.pts);
+      this.#writer.begin(track, unit.pts, unit.jump);
       return;
     }
     const { pts, dts, key, jump, changed } = unit;
@@ -255,21 +276,26 @@ export class Cutting implements DemuxerSink {
       case 'forced':
       case 'change': {
         const about = this.#writer.about!;
-        about.endPts = pts;
+        about.endPts = this.#cutter.endPts;
         about.ended = decision === 'change' ? 'break' : decision;
         this.#pace.unit(pts, dts, key, true);
-        this.#writer.cut(pts, this.#about(pts, independent));
+        this.#writer.cut(pts, dts, this.#about(pts, independent));
         break;
       }
       case 'break':
         this.#end('break');
         this.#pace.jump();
         break;
-      case 'break-start':
-        this.#end('break');
+      case 'break-start': {
+        const about = this.#writer.about!;
+        about.endPts = this.#pace.end(track);
+        about.ended = 'break';
         this.#pace.jump();
-        this.#start(pts, dts, key, independent);
+        this.#pace.unit(pts, dts, key, true);
+        // Sound is on the clock that was until it jumps, too.
+        this.#writer.cut(jump ? about.endPts : pts, dts, this.#about(pts, independent), jump);
         break;
+      }
       case 'start':
         this.#start(pts, dts, key, independent);
         break;
@@ -314,10 +340,11 @@ export class Cutting implements DemuxerSink {
   }
 
   /** What is still on the way through packetizer and demuxer comes out. */
-  #drain(): void {
+  #drain(isOver: boolean): void {
     try {
       this.#packetizer.end();
-      this.#demuxer.end();
+      if (isOver) this.#demuxer.end();
+      else this.#demuxer.interrupt();
     } catch (error) {
       if (!(error instanceof MediaError)) throw error;
       this.#refuse(error);
@@ -327,9 +354,8 @@ export class Cutting implements DemuxerSink {
   /** Ends the open segment at the end of its last picture. */
   #end(ended: 'break' | 'leave'): void {
     const { about } = this.#writer;
-    const reference = this.#demuxer.program?.reference;
-    if (about && reference) {
-      about.endPts = this.#pace.end(reference);
+    if (about && this.#reference) {
+      about.endPts = this.#pace.end(this.#reference);
       about.ended = ended;
     }
     this.#writer.end();
@@ -342,12 +368,11 @@ export class Cutting implements DemuxerSink {
   }
 
   #diagnosis(): MediaError {
-    const { program } = this.#demuxer;
+    const { program, tables } = this.#demuxer;
     if (this.#bytes === 0) return new MediaError('empty', 'the input is empty');
     if (this.#packetizer.packets === 0)
       return new MediaError('no-sync', 'the input is no transport stream: it has no packets');
-    if (!program)
-      return new MediaError('no-tables', 'the input has packets, but no PAT and PMT that lead to a program');
+    if (!program) return programMissing(tables.wanted, tables.programs);
     if (program.reference.units === 0)
       return new MediaError('no-media', 'the program names a track to cut by, but nothing of it arrived');
     return new MediaError(

@@ -17,6 +17,8 @@ export interface FilePlayerOptions {
   realtime: boolean;
   /** From the beginning again at its end, with times and counters that go on. */
   loop: boolean;
+  /** The program whose length is that of a round, where it is not the one that would be chosen. */
+  program?: number;
 }
 
 /** Plays a file as an encoder would send it. */
@@ -29,13 +31,15 @@ export class FilePlayer implements InputSource {
   #dues: { at: number; dueMs: number }[] = [];
   readonly #pace = new ClockPace();
   readonly #loop = new Loop();
-  #measure: StreamLength | undefined = new StreamLength();
+  #measure: StreamLength | undefined;
   #startedMs = 0;
 
   constructor(
     readonly name: string,
     private readonly options: FilePlayerOptions,
-  ) {}
+  ) {
+    this.#measure = new StreamLength(options.program);
+  }
 
   async *read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
     this.#startedMs = this.options.clock.monotonic();

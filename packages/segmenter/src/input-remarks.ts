@@ -1,12 +1,32 @@
 import { PACKET_SIZE } from '@hls-uplink/mpegts';
-import type { Logger } from '@hls-uplink/runtime';
+import type { Clock, Logger } from '@hls-uplink/runtime';
+import { LogLimit } from './log-limit.js';
 
-/** Tells the operator what is unusual about the packets of the input, each once. */
+/** Counters that rise only when something is wrong with the input. */
+const DAMAGES = [
+  'skippedBytes',
+  'resyncs',
+  'transportErrors',
+  'continuityErrors',
+  'crcErrors',
+  'badSections',
+  'wildTimestamps',
+] as const;
+export type Damages = Readonly<Record<(typeof DAMAGES)[number], number>>;
+
+/** Tells the operator what is unusual about the packets of the input, each once, and what is damaged, once a minute. */
 export class InputRemarks {
   #stride = PACKET_SIZE;
   #isScrambled = false;
+  #told: Damages | undefined;
+  readonly #limit: LogLimit;
 
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: Logger,
+    clock: Clock,
+  ) {
+    this.#limit = new LogLimit(clock);
+  }
 
   /**
    * @param stride from sync byte to sync byte; 0: not yet known
@@ -23,5 +43,16 @@ export class InputRemarks {
         'packets are scrambled; they are passed on as they are: descramble the stream before, or players see nothing',
       );
     }
+  }
+
+  /** @param counters since the start */
+  damages(counters: Damages): void {
+    const risen = DAMAGES.filter((name) => counters[name] > (this.#told?.[name] ?? 0));
+    if (risen.length === 0) return;
+    this.#limit.say('damages', () => {
+      const fields = risen.map((name) => [name, counters[name] - (this.#told?.[name] ?? 0)] as const);
+      this.#told = counters;
+      this.logger.warn('the input is damaged; what is good of it goes on', Object.fromEntries(fields));
+    });
   }
 }

@@ -61,8 +61,9 @@ export class Aside {
     this.#units.length = 0;
   }
 
-  /** A PES begins with the next packet. */
+  /** A PES begins with the next packet; one without PTS goes where the one before it goes. */
   begin(pts: number): void {
+    if (pts === NO_TIMESTAMP && !this.empty) return;
     this.#units.push({ pts, from: this.bytes });
   }
 

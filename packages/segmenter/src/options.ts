@@ -46,6 +46,15 @@ const schema = z.strictObject({
     .max(100)
     .optional()
     .describe('all renditions the channel will have, with commas (default: whoever comes in time)'),
+  program: z
+    .number()
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe(
+      'which program of a stream with several, by its number in the PAT (default: the first with video, else the first with audio)',
+    ),
   bandwidth: z
     .number()
     .int()
@@ -101,6 +110,8 @@ export interface Settings {
   uploaders: Address[];
   spoolFolder: string;
   renditions?: string[];
+  /** program_number; absent: the first with video, else the first with audio. */
+  program?: number;
   bandwidth?: number;
   names?: Names;
   token?: string;
@@ -198,7 +209,7 @@ export async function loadSettings(
   }
   const { uploader, source, drainTimeout, audioWait, renditions, bandwidth, endOnEof, token, logLevel } =
     options;
-  const { inputTimeout, loop, realtime = loop } = options;
+  const { program, inputTimeout, loop, realtime = loop } = options;
   const { channel, rendition, segmentDuration, spool } = legacy ?? options;
   const atEof = endOnEof ?? (legacy ? true : undefined);
   if (renditions && !renditions.includes(rendition)) {
@@ -221,6 +232,7 @@ export async function loadSettings(
     logLevel,
     warnings,
     ...(renditions && { renditions }),
+    ...(program !== undefined && { program }),
     ...(bandwidth !== undefined && { bandwidth }),
     ...(legacy && { names: legacy.names }),
     ...(token !== undefined && { token }),

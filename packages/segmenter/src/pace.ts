@@ -1,4 +1,5 @@
 import {
+  MiddleOfThree,
   NO_TIMESTAMP,
   TICKS_PER_SECOND,
   timestampDelta,
@@ -10,6 +11,8 @@ import {
 const USUAL_FRAME_TICKS = TICKS_PER_SECOND / 25;
 /** A measured rate this near to a usual one is that one. */
 const RATE_TOLERANCE = 0.005;
+/** A picture may be shown longer or shorter by this part than those around it. */
+const UNEVEN = 0.25;
 const USUAL_RATES = [23.976, 24, 25, 29.97, 30, 50, 59.94, 60, 100, 119.88, 120];
 /** A key picture distance is stated anew when it has grown by more than this part. */
 const GOP_GROWTH = 1.01;
@@ -18,8 +21,18 @@ const GOP_GROWTH = 1.01;
 export class Pace {
   /** Longest distance between key pictures, 90 kHz ticks. */
   gop: number | undefined;
-  #firstClock = NO_TIMESTAMP;
-  #clocks = 0;
+  #clock = NO_TIMESTAMP;
+  /** Holes count for nothing, nor does the reordering where there are PTS alone. */
+  readonly #step = new MiddleOfThree();
+  /** Of the open segment. */
+  #steps = 0;
+  #stepTicks = 0;
+  #pictures = 0;
+  #startPts = NO_TIMESTAMP;
+  /** There are pictures without timestamps in it. */
+  #isUntimed = false;
+  /** Its PES have PTS alone, and they go back. */
+  #isReordered = false;
   #lastPts = NO_TIMESTAMP;
   /** Largest PTS of the open segment. */
   #endPts = NO_TIMESTAMP;
@@ -28,17 +41,22 @@ export class Pace {
 
   /** A PES of the reference track; `starts` when it is the first of a segment. */
   unit(pts: number, dts: number, key: boolean, starts: boolean): void {
-    if (pts === NO_TIMESTAMP) return;
+    if (pts === NO_TIMESTAMP) {
+      this.#isUntimed = true;
+      return;
+    }
+    // How long the picture before was shown is the segment's before; until this one has more to tell, that one's rate holds.
+    this.#measure(dts);
     if (starts) {
-      this.#clocks = 0;
+      this.#steps = 0;
+      this.#stepTicks = 0;
+      this.#pictures = 0;
+      this.#startPts = pts;
       this.#endPts = pts;
+      this.#isUntimed = false;
+      this.#isReordered = false;
     }
-    if (this.#clocks === 0) this.#firstClock = dts;
-    this.#clocks++;
-    if (this.#clocks > 1) {
-      const ticks = timestampDelta(this.#firstClock, dts) / (this.#clocks - 1);
-      if (ticks > 0) this.#measured = ticks;
-    }
+    this.#pictures++;
     if (timestampDelta(this.#endPts, pts) > 0) this.#endPts = pts;
     this.#lastPts = pts;
     if (!key) return;
@@ -47,21 +65,45 @@ export class Pace {
     this.#keyPts = pts;
   }
 
+  #measure(dts: number): void {
+    const distance = this.#clock === NO_TIMESTAMP ? 0 : timestampDelta(this.#clock, dts);
+    this.#clock = dts;
+    if (distance === 0) return;
+    if (distance < 0) this.#isReordered = true;
+    this.#step.take(distance);
+    const ticks = this.#step.value;
+    if (ticks === undefined) {
+      if (distance > 0) this.#measured ??= distance;
+      return;
+    }
+    this.#steps++;
+    // Timestamps made of milliseconds come by 33, 33 and 34: only their mean is right.
+    this.#stepTicks += Math.abs(distance - ticks) < ticks * UNEVEN ? distance : ticks;
+    if (this.#stepTicks > 0) this.#measured = this.#stepTicks / this.#steps;
+  }
+
   /** What comes next is on another clock. */
   jump(): void {
     this.#keyPts = NO_TIMESTAMP;
+    this.#clock = NO_TIMESTAMP;
   }
 
   /** The reference track is another one. */
   reset(): void {
     this.gop = undefined;
     this.#measured = undefined;
+    this.#step.reset();
     this.jump();
   }
 
   /** How long a picture (audio: PES) is shown, ticks. */
   frameTicks({ sps }: ElementaryTrack): number {
-    return this.#measured ?? (sps?.frameRate ? TICKS_PER_SECOND / sps.frameRate : USUAL_FRAME_TICKS);
+    const stated = sps?.frameRate ? TICKS_PER_SECOND / sps.frameRate : undefined;
+    if (this.#isUntimed && stated !== undefined) return stated;
+    // By decoding the distances vary with the kinds of pictures then; by showing them they don't.
+    if (this.#isReordered && this.#pictures > 1)
+      return timestampDelta(this.#startPts, this.#endPts) / (this.#pictures - 1);
+    return this.#measured ?? stated ?? USUAL_FRAME_TICKS;
   }
 
   /** PTS of the end of the open segment's last picture in presentation order; audio: of its last frame. */
@@ -76,7 +118,8 @@ export class Pace {
     if (sps?.frameRate) return sps.frameRate;
     if (this.#measured === undefined) return undefined;
     const rate = TICKS_PER_SECOND / this.#measured;
-    const usual = USUAL_RATES.find((r) => Math.abs(r - rate) < r * RATE_TOLERANCE);
-    return usual ?? Math.round(rate * 1000) / 1000;
+    // Some of the usual ones are nearer to each other than the tolerance: the nearest counts.
+    const usual = USUAL_RATES.reduce((a, b) => (Math.abs(b - rate) < Math.abs(a - rate) ? b : a));
+    return Math.abs(usual - rate) < usual * RATE_TOLERANCE ? usual : Math.round(rate * 1000) / 1000;
   }
 }

@@ -57,11 +57,15 @@ export class SegmentWriter<T> {
   /** Packets that belonged to no segment: before the first key picture, after a break, of a PES that never ended. */
   droppedPackets = 0;
   #program: Program | undefined;
+  /** Number of the first file whose tables name the PID of the PCR. */
+  #pcrSegment = 0;
   #lanes: Lane[] = [];
   #current: OpenSegment<T> | undefined;
   /** Cut, but something is still to come into it. */
   #old: OpenSegment<T> | undefined;
   #cutPts = NO_TIMESTAMP;
+  /** Decoding time of the picture that the new file begins with. */
+  #cutClock = NO_TIMESTAMP;
   /** Largest PTS of the pictures so far: a later cut lies behind it, and with it all sound up to there before the cut. */
   #reach = NO_TIMESTAMP;
   #segments = 0;
@@ -87,11 +91,20 @@ export class SegmentWriter<T> {
   program(program: Program): void {
     this.flush();
     const before = this.#lanes;
-    this.#lanes = program.tracks.map(
+    this.#lanes = [...program.tracks, ...program.leaving].map(
       (track) => before.find((lane) => lane.track === track) ?? new Lane(track, this.#segments + 1),
     );
+    if (this.#program?.pmt.pcrPid !== program.pmt.pcrPid) this.#pcrSegment = this.#segments + 1;
     this.#program = program;
-    for (const lane of before) if (!this.#lanes.includes(lane)) this.#placeAside(lane, 'end');
+    for (const lane of before) if (!program.tracks.includes(lane.track)) this.#leave(lane);
+    this.#closeWhenComplete();
+  }
+
+  /** Nothing begins on the lane any more. */
+  #leave(lane: Lane): void {
+    this.#placeAside(lane, 'end');
+    const isWaitedFor = lane.expected !== 'nothing' && lane.file === this.#old?.file;
+    lane.expected = isWaitedFor && lane.track.missingBytes > 0 ? 'end' : 'nothing';
   }
 
   /** Starts a file. Its reference PES is announced by `picture`, the other tracks come in with their next PES. */
@@ -101,17 +114,26 @@ export class SegmentWriter<T> {
     this.#current = this.#create(about);
   }
 
-  /** Ends the open segment at `pts` of the reference track and starts the next; then comes `picture`. */
-  cut(pts: number, about: T): void {
+  /**
+   * Ends the open segment at `pts` of the reference track and starts the next; then comes `picture`.
+   *
+   * @param clock decoding time of that picture
+   * @param jumped it is on another clock than `pts`; so is sound from where it jumps
+   */
+  cut(pts: number, clock: number, about: T, jumped = false): void {
     this.flush();
     if (this.#old) this.#close();
+    if (jumped) for (const lane of this.#lanes) this.#placeAside(lane, 'end');
     this.#endKey();
     this.#old = this.#current;
     this.#current = this.#create(about);
     this.#cutPts = pts;
+    this.#cutClock = clock;
+    if (jumped) this.#reach = NO_TIMESTAMP;
     const others = this.#lanes.filter(({ track }) => track !== this.#program!.reference);
     for (const lane of others) {
-      if (lane.track.kind === 'audio' && (lane.continuous || lane.aside)) lane.expected = 'cut';
+      if (lane.track.kind === 'audio' && !lane.track.isLeaving && (lane.continuous || lane.aside))
+        lane.expected = 'cut';
       else if (lane.file && lane.track.missingBytes > 0) lane.expected = 'end';
     }
     for (const lane of others) {
@@ -145,7 +167,7 @@ export class SegmentWriter<T> {
     this.#endKey();
     lane.file = this.#current?.file;
     if (!this.#current || pts === NO_TIMESTAMP) return;
-    if (this.#old && timestampDelta(this.#cutPts, clock) > this.options.waitTicks) this.#giveUp();
+    if (this.#old && timestampDelta(this.#cutClock, clock) > this.options.waitTicks) this.#giveUp();
     if (this.#reach === NO_TIMESTAMP || timestampDelta(this.#reach, pts) > 0) {
       this.#reach = pts;
       // A file begins with its picture, so what is due then comes with the next.
@@ -157,8 +179,8 @@ export class SegmentWriter<T> {
     }
   }
 
-  /** A PES or section of another track begins. */
-  begin(track: ElementaryTrack, pts: number): void {
+  /** A PES or section of another track begins; `jumped`: it is the first on the clock that the picture has jumped to. */
+  begin(track: ElementaryTrack, pts: number, jumped: boolean): void {
     const lane = this.#lanes[track.index];
     if (!lane) return;
     if (!this.#current) lane.file = undefined;
@@ -167,8 +189,11 @@ export class SegmentWriter<T> {
       this.#arrived(lane);
     } else {
       lane.continuous = true;
-      if (lane.expected === 'cut' && pts !== NO_TIMESTAMP && !this.#isBeforeCut(pts)) this.#arrived(lane);
-      if (lane.aside || this.#leads(pts)) lane.putAside(pts);
+      if (lane.expected === 'cut' && pts !== NO_TIMESTAMP && (jumped || !this.#isBeforeCut(pts)))
+        this.#arrived(lane);
+      // Behind a jump, the sound that is still on the clock before it may seem to lead.
+      const isLate = lane.expected === 'cut' && this.#isBeforeCut(pts);
+      if (lane.aside || (!isLate && this.#leads(pts))) lane.putAside(pts);
       else this.#place(lane, pts);
     }
   }
@@ -178,7 +203,8 @@ export class SegmentWriter<T> {
     const lane = this.#lanes[track.index];
     if (lane === undefined) {
       // A PCR on a PID of its own.
-      if (this.#current) this.#append(this.#current.file, bytes, from, to);
+      if (this.#current && this.#current.number >= this.#pcrSegment)
+        this.#append(this.#current.file, bytes, from, to);
       else this.droppedPackets += (to - from) / PACKET_SIZE;
       return;
     }

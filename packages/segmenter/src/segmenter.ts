@@ -55,6 +55,7 @@ export async function runSegmenter(settings: Settings, { clock, env, stderr }: S
       onBack: () => logger.info('the input is back', { input: source.name }),
       realtime,
       loop,
+      ...(settings.program !== undefined && { program: settings.program }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(endOnEof !== undefined && { endOnEof }),
     });
@@ -125,6 +126,7 @@ class Segmenter {
       clock,
       logger,
       ...(spares && { spares }),
+      ...(settings.program !== undefined && { program: settings.program }),
       ...(settings.audioWaitSeconds !== undefined && { audioWaitSeconds: settings.audioWaitSeconds }),
     });
   }
@@ -260,6 +262,7 @@ const hints: Partial<Record<MediaError['code'], string>> = {
   empty: 'see whether the encoder runs and writes to it',
   'no-sync': 'give an MPEG transport stream, as ffmpeg writes with -f mpegts',
   'no-tables': 'see whether the whole stream arrives, PAT and PMT included',
+  'no-program': 'name one that is there with --program',
   'no-media': 'see whether the encoder sends the tracks that its PMT names',
 };
 

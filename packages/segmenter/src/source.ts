@@ -40,6 +40,8 @@ export interface SourceOptions {
   /** A regular file: at the rate of its PCRs, and over and over. */
   realtime?: boolean;
   loop?: boolean;
+  /** The program whose length is that of a round, where it is not the one that would be chosen. */
+  program?: number;
 }
 
 const NETWORK_TIMEOUT_MS = 10_000;
@@ -110,8 +112,14 @@ async function localSource(input: string, options: SourceOptions): Promise<Input
     throw new ConfigError('input-unsupported', `the input ${input} is neither a file nor a FIFO`);
   }
   if (stats.isFile() && (options.realtime || options.loop)) {
-    const { clock, logger, realtime = false, loop = false } = options;
-    return new FilePlayer(input, { clock, logger, realtime, loop });
+    const { clock, logger, realtime = false, loop = false, program } = options;
+    return new FilePlayer(input, {
+      clock,
+      logger,
+      realtime,
+      loop,
+      ...(program !== undefined && { program }),
+    });
   }
   return fileSource(input, stats.isFile(), (signal) => createReadStream(input, { signal, ...chunks }));
 }

@@ -1,4 +1,4 @@
-import { Demuxer, NO_TIMESTAMP, timestampDelta, wrapTimestamp } from '@hls-uplink/mpegts';
+import { Demuxer, NO_TIMESTAMP, timestampDelta, wrapTimestamp, type DemuxerSink } from '@hls-uplink/mpegts';
 
 /** From the first picture of a stream to the end of its last one, by decoding time; without pictures, of its sound. */
 export class StreamLength {
@@ -6,14 +6,16 @@ export class StreamLength {
   #last = NO_TIMESTAMP;
   /** Between the last two, ticks. */
   #step = 0;
-  readonly #demuxer: Demuxer = new Demuxer({
-    program: () => undefined,
-    packets: () => undefined,
-    flush: () => undefined,
-    unit: (track, { dts }) => {
+  readonly #demuxer: Demuxer;
+
+  /** @param program program_number of the one that counts, where it is not the one that would be chosen */
+  constructor(program?: number) {
+    const nothing = (): void => undefined;
+    const unit: DemuxerSink['unit'] = (track, { dts }) => {
       if (track === this.#demuxer.program?.reference && dts !== NO_TIMESTAMP) this.#unit(dts);
-    },
-  });
+    };
+    this.#demuxer = new Demuxer({ program: nothing, packets: nothing, flush: nothing, unit }, program);
+  }
 
   packet(bytes: Uint8Array, at: number): void {
     this.#demuxer.packet(bytes, at);

@@ -1,0 +1,71 @@
+import { MediaError, streamKind, streamLanguage, type Pmt, type WaitReason } from '@hls-uplink/mpegts';
+import type { Logger } from '@hls-uplink/runtime';
+
+/** What the PAT lists, as far as it is known. */
+export type ListedProgram = Readonly<{ programNumber: number; pmt: Pmt | undefined }>;
+
+/** Tells the operator which program is segmented and which are not, and when there is none to take. */
+export class ProgramRemarks {
+  #chosen: number | undefined;
+
+  constructor(private readonly logger: Logger) {}
+
+  /** Once for each program taken. */
+  chosen(pmt: Pmt, listed: readonly ListedProgram[]): void {
+    if (pmt.programNumber === this.#chosen) return;
+    this.#chosen = pmt.programNumber;
+    const others = listed.filter(({ programNumber }) => programNumber !== pmt.programNumber);
+    this.logger.info(`program ${pmt.programNumber} is segmented`, {
+      tracks: tracksText(pmt),
+      ...(others.length > 0 && {
+        others: others.map(programText).join('; '),
+        remedy: '--program NUMBER takes another',
+      }),
+    });
+  }
+
+  changed(pmt: Pmt): void {
+    this.logger.info('the tables of the program have changed', {
+      program: pmt.programNumber,
+      tracks: tracksText(pmt),
+    });
+  }
+
+  waiting(reason: WaitReason, wanted: number | undefined, listed: readonly ListedProgram[]): void {
+    if (reason === 'no-media') {
+      const programs = listed.map(programText).join('; ');
+      this.logger.warn('no program to take names video or audio; waiting for one that does', { programs });
+    } else {
+      this.logger.warn(`program ${wanted ?? this.#chosen} is not in the PAT; waiting for it`, {
+        programs: listed.map(({ programNumber }) => programNumber).join(', '),
+        ...(wanted !== undefined && { remedy: '--program NUMBER with one of these, or without --program' }),
+      });
+    }
+  }
+}
+
+/** Why no program was taken of an input that is over. */
+export function programMissing(wanted: number | undefined, listed: readonly ListedProgram[]): MediaError {
+  const numbers = listed.map(({ programNumber }) => programNumber);
+  if (wanted === undefined || numbers.length === 0)
+    return new MediaError('no-tables', 'the input has packets, but no PAT and PMT that lead to a program');
+  return new MediaError(
+    'no-program',
+    numbers.includes(wanted)
+      ? `program ${wanted} is in the PAT, but its PMT never came`
+      : `the input has no program ${wanted}, its PAT lists ${numbers.join(', ')}`,
+  );
+}
+
+function programText({ programNumber, pmt }: ListedProgram): string {
+  return pmt ? `${programNumber} (${tracksText(pmt)})` : `${programNumber} (its PMT has not come)`;
+}
+
+function tracksText(pmt: Pmt): string {
+  const tracks = pmt.streams.map((stream) => {
+    const language = streamLanguage(stream);
+    const pid = `0x${stream.pid.toString(16).padStart(4, '0')}`;
+    return `${streamKind(stream, pmt).name} ${pid}${language === undefined ? '' : ` ${language}`}`;
+  });
+  return tracks.join(', ') || 'no tracks';
+}
