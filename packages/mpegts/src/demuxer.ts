@@ -1,4 +1,3 @@
-import type { Picture } from './access-unit.js';
 import { isSamePacket } from './continuity.js';
 import { HeldPackets } from './held-packets.js';
 import {
@@ -11,13 +10,13 @@ import {
   packetStartsUnit,
   PAT_PID,
 } from './packet.js';
-import { emptyPesHeader, NO_TIMESTAMP, readPesHeader } from './pes.js';
-import { PictureReader } from './picture-reader.js';
+import { emptyPesHeader, readPesHeader } from './pes.js';
 import { AWAITED, FIRST_TRACK, NULL, TABLES } from './pid-roles.js';
 import type { ElementaryTrack, Program } from './program.js';
 import { ProgramTables, type WaitReason } from './program-tables.js';
+import { ReferenceHead } from './reference-head.js';
 import { Succession } from './succession.js';
-import { Timeline, type Verdict } from './timeline.js';
+import type { Verdict } from './timeline.js';
 import { emptyUnit, type Unit } from './unit.js';
 
 /** An access unit whose slice header has not come by then is no key picture. */
@@ -55,11 +54,11 @@ export class Demuxer {
   readonly #roles = this.#succession.roles.of;
   #tracks: readonly ElementaryTrack[] = [];
   #reference: ElementaryTrack | undefined;
-  readonly #timeline = new Timeline();
+  readonly #head = new ReferenceHead();
   /** Of tracks that are gone. */
   #goneWild = 0;
+  // Of the other tracks.
   readonly #header = emptyPesHeader();
-  readonly #pictures = new PictureReader();
   readonly #unit = emptyUnit();
   #held = new HeldPackets();
   #spare: HeldPackets | undefined;
@@ -86,7 +85,10 @@ export class Demuxer {
 
   /** Timestamps that were alone with their opinion, and ignored. */
   get wildTimestamps(): number {
-    return this.#tracks.reduce((sum, { clock }) => sum + clock.wild, this.#timeline.wild + this.#goneWild);
+    return this.#tracks.reduce(
+      (sum, { clock }) => sum + clock.wild,
+      this.#head.timeline.wild + this.#goneWild,
+    );
   }
 
   /** Packets side by side in `bytes[from, to)`. */
@@ -154,7 +156,7 @@ export class Demuxer {
   /** What comes next has nothing to do with what came: no jump, no continuity errors, but the same program. */
   restart(): void {
     this.#switch();
-    this.#timeline.reset();
+    this.#head.timeline.reset();
     for (const track of this.#tracks) {
       track.continuity.reset();
       track.clock.reset();
@@ -165,7 +167,7 @@ export class Demuxer {
   /** What is held is decided with what there is. */
   #conclude(): void {
     if (this.#holding === 'head') this.#decide(true);
-    if (this.#holding === 'doubt') this.#release(this.#timeline.end());
+    if (this.#holding === 'doubt') this.#release(this.#head.timeline.end());
   }
 
   /** What the tables announced last is in force. */
@@ -180,8 +182,7 @@ export class Demuxer {
     for (const track of before) if (!this.#tracks.includes(track)) this.#goneWild += track.clock.wild;
     if (program.reference !== this.#reference) {
       this.#reference = program.reference;
-      this.#timeline.reset();
-      this.#pictures.open(this.#reference);
+      this.#head.open(this.#reference);
     }
     this.sink.program(program);
   }
@@ -255,7 +256,7 @@ export class Demuxer {
 
   /** discontinuity_indicator on the PID of the PCR: the timestamps behind it may be of another clock. */
   #lookForClock(bytes: Uint8Array, at: number, { pid }: ElementaryTrack): void {
-    if (pid === this.program!.pmt.pcrPid && packetDiscontinuity(bytes, at)) this.#timeline.announce();
+    if (pid === this.program!.pmt.pcrPid && packetDiscontinuity(bytes, at)) this.#head.timeline.announce();
   }
 
   #payload(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack): void {
@@ -278,41 +279,22 @@ export class Demuxer {
     unit.access = 'closed';
     unit.jump = track.clock.jumped;
     unit.changed = counter !== undefined && counter.hasChanged();
-    this.#emit(track);
+    this.#emit(track, unit);
   }
 
-  #emit(track: ElementaryTrack): void {
+  #emit(track: ElementaryTrack, unit: Unit): void {
     track.units++;
-    track.pts = this.#unit.pts;
-    this.sink.unit(track, this.#unit);
+    track.pts = unit.pts;
+    this.sink.unit(track, unit);
   }
 
   /** The first packet of a PES of the reference track. */
   #start(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
     if (this.#succession.isDue(track)) this.#switch();
     this.#lookForClock(bytes, at, track);
-    const from = packetPayload(bytes, at);
-    const to = at + PACKET_SIZE;
-    const payload = readPesHeader(bytes, from, to, this.#header);
-    let picture: Picture = 'other';
-    if (track.kind === 'audio') picture = 'key';
-    else {
-      this.#pictures.begin();
-      // Without a PTS nothing can be cut there, whatever it is.
-      if (payload >= 0 && this.#header.pts !== NO_TIMESTAMP)
-        picture = this.#pictures.look(bytes, payload, to, false);
-      else if (payload === -1) picture = 'open';
-    }
-    if (picture === 'open' || (track.kind === 'audio' && payload === -1)) {
-      this.#begin('head', bytes, at);
-      return;
-    }
-    this.#describe(picture, bytes, payload);
-    if (this.#isInDoubt()) {
-      this.#begin('doubt', bytes, at);
-      return;
-    }
-    this.#first(bytes, at, track, this.#timeline.believed);
+    if (!this.#head.begin(bytes, packetPayload(bytes, at), at + PACKET_SIZE)) this.#begin('head', bytes, at);
+    else if (this.#head.isInDoubt()) this.#begin('doubt', bytes, at);
+    else this.#first(bytes, at, track, this.#head.timeline.believed);
   }
 
   #begin(why: 'head' | 'doubt', bytes: Uint8Array, at: number): void {
@@ -334,7 +316,7 @@ export class Demuxer {
         if (this.#holding === 'head') this.#decide(true);
         if (this.#holding === 'doubt') {
           readPesHeader(bytes, packetPayload(bytes, at), at + PACKET_SIZE, this.#header);
-          const verdict = this.#timeline.resolve(this.#header.dts);
+          const verdict = this.#head.timeline.resolve(this.#header.dts);
           if (verdict !== 'open') this.#release(verdict);
         }
         if (this.#holding === 'no') {
@@ -351,45 +333,16 @@ export class Demuxer {
     } else this.#held.add(bytes, at);
     if (this.#held.bytes > LARGEST_DOUBT) {
       if (this.#holding === 'head') this.#decide(true);
-      if (this.#holding === 'doubt') this.#release(this.#timeline.settle());
+      if (this.#holding === 'doubt') this.#release(this.#head.timeline.settle());
     }
   }
 
   /** Looks at the gathered beginning of the picture; releases it when it can be told, or must be. */
   #decide(last: boolean): void {
     const { gathered, gatheredBytes } = this.#held;
-    const payload = readPesHeader(gathered, 0, gatheredBytes, this.#header);
-    let picture: Picture = 'open';
-    if (payload === -2) picture = 'other';
-    else if (payload >= 0) {
-      if (this.#reference!.kind === 'audio') picture = 'key';
-      else picture = this.#pictures.look(gathered, payload, gatheredBytes, last);
-    }
-    if (picture === 'open') {
-      if (!last) return;
-      picture = 'other';
-    }
-    this.#describe(picture, gathered, payload);
-    if (this.#isInDoubt()) this.#holding = 'doubt';
-    else this.#release(this.#timeline.believed);
-  }
-
-  /** Fills in the unit from `#header`, `#pictures` and the picture. */
-  #describe(picture: Picture, bytes: Uint8Array, payload: number): void {
-    const unit = this.#unit;
-    unit.pts = this.#header.pts;
-    unit.dts = this.#header.dts;
-    unit.key = picture === 'key';
-    const reference = this.#reference!;
-    reference.missingBytes = this.#header.payloadBytes;
-    const isVideo = reference.kind === 'video';
-    unit.access = isVideo ? this.#pictures.access : 'closed';
-    unit.changed = isVideo && this.#pictures.parametersChanged(bytes, payload, unit.key);
-  }
-
-  #isInDoubt(): boolean {
-    const { pts, dts, key } = this.#unit;
-    return this.#timeline.check(pts, dts, key) === 'doubt';
+    if (!this.#head.read(gathered, 0, gatheredBytes, last)) return;
+    if (this.#head.isInDoubt()) this.#holding = 'doubt';
+    else this.#release(this.#head.timeline.believed);
   }
 
   /** Hands on what is held, in order. */
@@ -411,14 +364,10 @@ export class Demuxer {
   #first(bytes: Uint8Array, at: number, track: ElementaryTrack, verdict: Verdict): void {
     const fresh = this.#count(bytes, at, track);
     if (bytes[at + 3]! & 0xc0) this.scrambledPackets++;
-    const unit = this.#unit;
-    unit.jump = verdict === 'jump';
+    const { unit } = this.#head;
+    this.#head.settle(verdict);
     if (unit.jump || verdict === 'silence')
       for (const { clock } of this.#tracks) clock.expect(unit.dts, unit.jump);
-    if (verdict === 'wild') {
-      unit.pts = this.#timeline.pts;
-      unit.dts = this.#timeline.dts;
-    }
     const { counter } = track;
     if (counter) {
       counter.restart();
@@ -426,7 +375,7 @@ export class Demuxer {
       if (from > 0 && fresh) this.#payload(bytes, from, at + PACKET_SIZE, track);
       unit.changed = counter.hasChanged();
     }
-    this.#emit(track);
+    this.#emit(track, unit);
     this.sink.packets(bytes, at, at + PACKET_SIZE, track);
   }
 }
