@@ -166,8 +166,11 @@ export class Demuxer {
 
   /** What is held is decided with what there is. */
   #conclude(): void {
-    if (this.#holding === 'head') this.#decide(true);
-    if (this.#holding === 'doubt') this.#release(this.#head.timeline.end());
+    // Among what is held may be a picture that has to be held again.
+    while (this.#holding !== 'no') {
+      if (this.#holding === 'head') this.#decide(true);
+      if (this.#holding === 'doubt') this.#release(this.#head.timeline.end());
+    }
   }
 
   /** What the tables announced last is in force. */
