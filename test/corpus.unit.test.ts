@@ -1,167 +1,199 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+/** Streams that nobody on this project wrote, as `scripts/corpus-report` examines them; and the report's own rules. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
-import { MediaError } from '@hls-uplink/mpegts';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { systemClock } from '@hls-uplink/runtime';
 import { Cutting } from '../packages/segmenter/src/cutting.js';
+import { generateStream, type StreamOptions } from './helpers/ts-generator.js';
 
-/**
- * Transport streams that others have published, kept beside the repository and never inside it, with the facts an
- * independent analyser found. Every file has a row here: it is segmented, or refused with that code.
- */
-const corpus = join(import.meta.dirname, '../../shared/corpus');
-const there = existsSync(join(corpus, 'facts.jsonl'));
-
-interface Row {
+interface Allowed {
   refused?: string;
-  /** Key pictures differ from the facts: which are missing here, which are added (PTS), and why. */
-  keys?: { missing?: number[]; added?: number[]; because: string };
+  differs?: Record<string, string>;
+  because?: string;
 }
-
-const segmented: Row = {};
-
-const table: Record<string, Row> = {
-  'Ant-Media-Server__JOIN_test_0p0045-49.ts': segmented,
-  'Ant-Media-Server__test_with_scte35.ts': segmented,
-  'caption-inspector__BigBuckBunny_256x144-24fps.ts': segmented,
-  'catalyst-api__JOIN_seg_0-2.ts': segmented,
-  'http-streaming__id3.ts': segmented,
-  'http-streaming__videoMaxOffset.ts': segmented,
-  'lpms__bad-cuvid.ts': segmented,
-  'lpms__kryp-2.ts': {
-    keys: {
-      added: [3374024940],
-      because: 'an I picture with its SPS but without recovery point SEI; hls.js starts there too',
-    },
-  },
-  'lpms__missing-sei-and-pes.ts': segmented,
-  'lpms__skip_1.ts': segmented,
-  'lpms__zero-frame.ts': { refused: 'no-media' },
-  'media__bbb_2500ms.ts': segmented,
-  'media__sample_ac3.ts': segmented,
-  'media__sample_dts.ts': segmented,
-  'media__sample_eac3.ts': segmented,
-  'media__sample_h262_mpeg_audio.ts': segmented,
-  'media__sample_h264.ts': segmented,
-  'media__sample_h264_iframes_only.ts': segmented,
-  'media__sample_h264_no_access_unit_delimiters.ts': segmented,
-  'media__sample_h265.ts': segmented,
-  'media__sample_latm.ts': segmented,
-  'media__sample_scte35.ts': segmented,
-  // Of the picture that its PMT names nothing arrives.
-  'media__sample_with_sdt.ts': { refused: 'no-media' },
-  'membrane_mpeg_ts_plugin__avsync.ts': segmented,
-  'membrane_mpeg_ts_plugin__rollover.ts': segmented,
-  'membrane_mpeg_ts_plugin__scte35.ts': segmented,
-  'mp2ts-tools__obs_hevc_aac.ts': segmented,
-  'mpeg-ts-analyzer__sample_188byte_video_mpeg2_320x240_25fps_audio_mp2_48000Hz.ts': segmented,
-  'mux.js__sintel-captions.ts': segmented,
-  'mux.js__test-middle-pat-pmt.ts': { refused: 'no-key-picture' },
-  'mux.js__test-segment.ts': segmented,
-  'shaka-player__JOIN_hls-text-offset_069-073.ts': segmented,
-  'shaka-player__JOIN_hls-ts-ec3_0-5.ts': segmented,
-  'shaka-player__JOIN_hls-ts-h264_0-5.ts': segmented,
-  'shaka-player__JOIN_hls-ts-mp3_0-3.ts': segmented,
-  'shaka-player__JOIN_hls-ts-muxed-aac-h264_n0-3.ts': segmented,
-  'shaka-player__JOIN_hls-ts-muxed-aac-h265_0-1.ts': segmented,
-  'shaka-player__JOIN_hls-ts-muxed-ac3-h264_s0-2.ts': segmented,
-  'shaka-player__hls-multivideo_red_1.ts': segmented,
-  'shaka-player__hls-multivideo_red_2.ts': segmented,
-  'shaka-player__hls-ts-b-frames_1.ts': segmented,
-  'shaka-player__hls-ts-h265_0.ts': segmented,
-  'shaka-player__hls-ts-muxed-opus-h264_file1.ts': {
-    keys: { missing: [767892], because: 'it stands before the first PAT' },
-  },
-  'shaka-player__id3-metadata.ts': segmented,
-  'subtitleedit__sample_TS_dvbsub_at_video_start.ts': segmented,
-  'xgplayer__ts-hevc_index.ts': segmented,
-};
-
-/** As the facts name them. */
-const videoNames = new Set(['h264', 'hevc', 'mpeg2v']);
-
-interface Facts {
-  file: string;
-  es: Record<string, { nm: string; keys?: [pts: number, packet: number, kind: string][] }>;
+interface File {
+  name: string;
+  path: string;
+  facts?: object;
 }
-
-interface Outcome {
-  refused?: string;
-  keys: number[];
-  segments: number;
-  /** A segment without the length its times claim, or whose times don't go on from the one before unsaid. */
+interface Examined {
+  name: string;
+  segments: { startPts: number; seconds: number; independent: boolean; keys: number[] }[];
+  refused?: { code: string };
+  differs: Record<string, string>;
+  unexplained: string[];
+  gone: string[];
   faults: string[];
 }
-
-async function segment(file: string): Promise<Outcome> {
-  const spool = mkdtempSync(join(tmpdir(), 'corpus-'));
-  const outcome: Outcome = { keys: [], segments: 0, faults: [] };
-  let end: number | undefined;
-  const cutting = new Cutting({
-    targetSeconds: 2,
-    spool,
-    clock: systemClock,
-    sink: {
-      tracks() {},
-      segment(cut) {
-        outcome.segments++;
-        outcome.keys.push(...cut.keyPictures.map(({ pts }) => pts));
-        if (end !== undefined && end !== cut.startPts && !cut.discontinuity)
-          outcome.faults.push(`${cut.startPts} does not follow ${end}`);
-        if (cut.bytes % 188 !== 0) outcome.faults.push(`${cut.bytes} bytes`);
-        end = cut.endPts;
-      },
-      lost: ({ reason }) => outcome.faults.push(reason),
-    },
-  });
-  try {
-    const bytes = readFileSync(join(corpus, 'files', file));
-    for (let from = 0; from < bytes.length; from += 40_000)
-      await cutting.push(bytes.subarray(from, from + 40_000));
-    await cutting.finish();
-  } catch (error) {
-    if (!(error instanceof MediaError)) throw error;
-    outcome.refused = error.code;
-    await cutting.finish().catch(() => undefined);
-  } finally {
-    rmSync(spool, { recursive: true, force: true });
-  }
-  return outcome;
+interface Script {
+  HANG_BYTES: number;
+  readList: () => Record<string, Allowed>;
+  readCorpus: (folder: string) => File[];
+  examine: (file: File, parts: object, list: Record<string, Allowed>) => Promise<Examined>;
 }
 
-if (there) {
-  const facts = readFileSync(join(corpus, 'facts.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Facts);
+const { HANG_BYTES, readList, readCorpus, examine } = (await import(
+  join(import.meta.dirname, '../scripts/lib/corpus.js')
+)) as unknown as Script;
+const parts = { Cutting, clock: systemClock };
+
+/** Kept beside the repository and never inside it. */
+const CORPUS = join(import.meta.dirname, '../../shared/corpus');
+const list = readList();
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'corpus-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('whatever may be refused or differ has its reason', () => {
+  for (const [name, { refused, differs, because }] of Object.entries(list)) {
+    expect([name, typeof because]).toEqual([name, 'string']);
+    expect([name, refused !== undefined || Object.keys(differs ?? {}).length > 0]).toEqual([name, true]);
+  }
+});
+
+if (existsSync(join(CORPUS, 'facts.jsonl'))) {
+  const corpus = readCorpus(CORPUS);
 
   describe('streams of others', () => {
-    test('every file has its row, and every row its file', () => {
-      expect(Object.keys(table).sort()).toEqual(readdirSync(join(corpus, 'files')).sort());
-      expect(facts.map(({ file }) => file).sort()).toEqual(Object.keys(table).sort());
+    test('are there, with their facts, and the list names no others', () => {
+      expect(corpus.length).toBeGreaterThan(40);
+      expect(corpus.filter(({ facts }) => facts === undefined)).toEqual([]);
+      const names = corpus.map(({ name }) => name);
+      expect(Object.keys(list).filter((name) => !names.includes(name))).toEqual([]);
     });
 
-    test.each(facts.map((fact) => [fact.file, fact] as const))('%s', async (file, fact) => {
-      const row = table[file]!;
-      const outcome = await segment(file);
-      expect(outcome.refused).toBe(row.refused);
-      expect(outcome.faults).toEqual([]);
-      if (row.refused !== undefined) {
-        expect(outcome.segments).toBe(0);
-        return;
-      }
-      expect(outcome.segments).toBeGreaterThan(0);
-      const video = Object.values(fact.es).find(({ nm }) => videoNames.has(nm));
-      const expected = new Set((video?.keys ?? []).map(([pts]) => pts));
-      const found = new Set(outcome.keys);
-      const missing = [...expected].filter((pts) => !found.has(pts));
-      const added = [...found].filter((pts) => !expected.has(pts));
-      expect({ missing, added }).toEqual({ missing: row.keys?.missing ?? [], added: row.keys?.added ?? [] });
+    test.each(corpus.map((file) => [file.name, file] as const))('%s', async (name, file) => {
+      const { faults, refused, differs, gone, segments } = await examine(file, parts, list);
+      expect({ faults, refused: refused?.code, differs, gone }).toEqual({
+        faults: [],
+        refused: list[name]?.refused,
+        differs: list[name]?.differs ?? {},
+        gone: [],
+      });
+      expect(segments.length > 0).toBe(refused === undefined);
     });
   });
-} else {
-  test('the corpus is not on this machine: its table has nothing to be held against', () => {
-    expect(Object.keys(table).length).toBeGreaterThan(40);
-  });
 }
+
+/** What an analyser would have said of a generated stream: by how it was made, not by what we read in it. */
+function factsOf(name: string, { pictures = 250, gop = 50, firstPts = 133_200 }: StreamOptions): object {
+  const keys = Array.from({ length: Math.ceil(pictures / gop) }, (_, n) => [
+    firstPts + n * gop * 3600,
+    0,
+    'IDR',
+  ]);
+  return {
+    file: name,
+    trailing: 0,
+    skipped: 0,
+    tei: 0,
+    null: 0,
+    scr: 0,
+    cc_err: {},
+    programs: { 1: { es: { '0x100': 'h264', '0x101': 'aac' } } },
+    es: { '0x100': { nm: 'h264', nback: 0, nfwd: 0, keys }, '0x101': { nm: 'aac', nback: 0, nfwd: 0 } },
+    probe: {
+      streams: [
+        {
+          codec_type: 'video',
+          codec_name: 'h264',
+          id: '0x100',
+          width: 320,
+          height: 180,
+          avg_frame_rate: '25/1',
+        },
+        { codec_type: 'audio', codec_name: 'aac', id: '0x101', channels: 2, lang: null },
+      ],
+    },
+  };
+}
+
+/** A corpus of one generated stream; `edit` changes what is said about it. */
+function corpusOf(name: string, stream: Uint8Array, facts?: object): File {
+  const place = join(folder, name);
+  mkdirSync(join(place, 'files'), { recursive: true });
+  writeFileSync(join(place, 'files', `${name}.ts`), stream);
+  if (facts)
+    writeFileSync(
+      join(place, 'facts.jsonl'),
+      `${JSON.stringify({ ...facts, file: `${name}.ts`, packets: stream.length / 188 })}\n`,
+    );
+  const files = readCorpus(place);
+  expect(files.map((file) => file.name)).toEqual([`${name}.ts`]);
+  return files[0]!;
+}
+
+describe('generated streams', () => {
+  const options: StreamOptions = { pictures: 150, gop: 50 };
+  const stream = generateStream(options);
+  const facts = factsOf('good', options);
+
+  test('as the facts say: nothing differs', async () => {
+    const { segments, ...examined } = await examine(corpusOf('good', stream, facts), parts, {});
+    expect(examined).toMatchObject({
+      refused: undefined,
+      differs: {},
+      unexplained: [],
+      gone: [],
+      faults: [],
+    });
+    // Key pictures at 1.48, 3.48 and 5.48 s, each in a slot of 2 s of its own.
+    expect(segments.map(({ startPts, seconds }) => [startPts, seconds])).toEqual([
+      [133_200, 2],
+      [313_200, 2],
+      [493_200, 2],
+    ]);
+  });
+
+  test('what is not as the facts say is named, and may be explained', async () => {
+    const wrong = structuredClone(facts) as {
+      es: Record<string, { keys: unknown[]; nback: number }>;
+      tei: number;
+    };
+    wrong.es['0x100']!.keys[1] = [1, 0, 'IDR'];
+    wrong.es['0x100']!.nback = 1;
+    wrong.tei = 3;
+    const file = corpusOf('wrong', stream, wrong);
+    const differs = {
+      transportErrors: '0, facts: 3',
+      keysMissing: '1',
+      keysAdded: '313200',
+      discontinuities: '0, facts: 1',
+    };
+    const examined = await examine(file, parts, {});
+    expect(examined).toMatchObject({ differs, unexplained: Object.keys(differs), faults: [] });
+    const explained = await examine(file, parts, { 'wrong.ts': { differs: { ...differs, packets: '1' } } });
+    expect(explained).toMatchObject({ differs, unexplained: [], gone: ['packets'], faults: [] });
+  });
+
+  test('a refusal is a fault unless it is on the list', async () => {
+    const file = corpusOf('garbage', new Uint8Array(100_000).fill(7));
+    const listed = { 'garbage.ts': { refused: 'no-sync' } };
+    expect((await examine(file, parts, listed)).faults).toEqual([]);
+    expect((await examine(file, parts, {})).faults).toEqual([expect.stringContaining('refused without')]);
+    const good = corpusOf('listed', stream);
+    expect((await examine(good, parts, { 'listed.ts': { refused: 'no-sync' } })).gone).toEqual(['refused']);
+  });
+
+  test('a crash and a hang are faults', async () => {
+    class Crashing extends Cutting {
+      override push(): never {
+        throw new RangeError('out of bounds');
+      }
+    }
+    class Hanging extends Cutting {
+      override push(): undefined {
+        return undefined;
+      }
+    }
+    const crash = await examine(corpusOf('crash', stream), { ...parts, Cutting: Crashing }, {});
+    expect(crash.faults).toEqual([expect.stringContaining('crashes: RangeError: out of bounds')]);
+    const long = corpusOf('long', new Uint8Array(HANG_BYTES + 100_000));
+    const hang = await examine(long, { ...parts, Cutting: Hanging }, {});
+    expect(hang.faults[0]).toContain('hangs');
+  });
+});
