@@ -17,7 +17,9 @@ import { Delivery, type About } from './delivery.js';
 import { Disk, isInMemory } from './disk.js';
 import { InputRemarks } from './input-remarks.js';
 import { Pace } from './pace.js';
-import { programMissing, ProgramRemarks } from './program-remarks.js';
+import { PictureSilence } from './picture-silence.js';
+import { ProgramRemarks } from './program-remarks.js';
+import { nothingCame } from './refusal.js';
 import { SegmentWriter } from './segment-writer.js';
 import type { SpareFiles } from './spare-files.js';
 import { completeTracks, describeTracks } from './track-description.js';
@@ -100,6 +102,7 @@ export class Cutting implements DemuxerSink {
   readonly #demuxer: Demuxer;
   readonly #cutter: Cutter;
   readonly #pace = new Pace();
+  readonly #silence = new PictureSilence();
   readonly #disk: Disk;
   readonly #writer: SegmentWriter<About>;
 
@@ -191,7 +194,7 @@ export class Cutting implements DemuxerSink {
     }
     await this.#delivery.done;
     if (this.#refusal && !hasSaid) throw this.#refusal;
-    if (!this.#started && !this.#refusal) throw this.#diagnosis();
+    if (!this.#started && !this.#refusal) throw nothingCame(this.#packetizer, this.#demuxer);
   }
 
   /** Resolves when all segments that have ended so far are on disk and handed on. */
@@ -264,9 +267,11 @@ export class Cutting implements DemuxerSink {
   unit(track: ElementaryTrack, unit: Unit): void {
     if (track !== this.#demuxer.program!.reference) {
       if (unit.changed) this.#cutter.change();
+      if (track.kind === 'audio' && this.#writer.about) this.#hear(track, unit);
       this.#writer.begin(track, unit.pts, unit.jump);
       return;
     }
+    this.#silence.end();
     const { pts, dts, key, jump, changed } = unit;
     const decision = this.#cutter.unit(pts, key, jump, changed, this.#pace.frameTicks(track));
     // Where a refresh begins a segment may begin, but no player sees a whole picture at once.
@@ -339,6 +344,15 @@ export class Cutting implements DemuxerSink {
     };
   }
 
+  /** Sound of the open segment, which does not wait for pictures for ever. */
+  #hear(track: ElementaryTrack, { pts, jump }: Unit): void {
+    if (!this.#silence.hears(track, pts, jump)) return;
+    this.#trackRemarks.picturesAway();
+    this.#end('break');
+    this.#pace.jump();
+    this.#cutter.break('timestamps');
+  }
+
   /** What is still on the way through packetizer and demuxer comes out. */
   #drain(isOver: boolean): void {
     try {
@@ -365,20 +379,6 @@ export class Cutting implements DemuxerSink {
     this.#writer.flush();
     this.#end('break');
     this.#refusal = error;
-  }
-
-  #diagnosis(): MediaError {
-    const { program, tables } = this.#demuxer;
-    if (this.#bytes === 0) return new MediaError('empty', 'the input is empty');
-    if (this.#packetizer.packets === 0)
-      return new MediaError('no-sync', 'the input is no transport stream: it has no packets');
-    if (!program) return programMissing(tables.wanted, tables.programs);
-    if (program.reference.units === 0)
-      return new MediaError('no-media', 'the program names a track to cut by, but nothing of it arrived');
-    return new MediaError(
-      'no-key-picture',
-      'no picture that a player could start at (IDR, recovery point, sequence header): encode with a keyframe interval',
-    );
   }
 
   /** A picture that no player sees at once. */

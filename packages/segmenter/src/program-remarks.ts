@@ -1,4 +1,4 @@
-import { MediaError, streamKind, streamLanguage, type Pmt, type WaitReason } from '@hls-uplink/mpegts';
+import { streamKind, streamLanguage, type Pmt, type WaitReason } from '@hls-uplink/mpegts';
 import type { Logger } from '@hls-uplink/runtime';
 
 /** What the PAT lists, as far as it is known. */
@@ -42,19 +42,6 @@ export class ProgramRemarks {
       });
     }
   }
-}
-
-/** Why no program was taken of an input that is over. */
-export function programMissing(wanted: number | undefined, listed: readonly ListedProgram[]): MediaError {
-  const numbers = listed.map(({ programNumber }) => programNumber);
-  if (wanted === undefined || numbers.length === 0)
-    return new MediaError('no-tables', 'the input has packets, but no PAT and PMT that lead to a program');
-  return new MediaError(
-    'no-program',
-    numbers.includes(wanted)
-      ? `program ${wanted} is in the PAT, but its PMT never came`
-      : `the input has no program ${wanted}, its PAT lists ${numbers.join(', ')}`,
-  );
 }
 
 function programText({ programNumber, pmt }: ListedProgram): string {

@@ -62,6 +62,16 @@ export class TrackRemarks {
     );
   }
 
+  /** Sound goes on without pictures. Said once a minute. */
+  picturesAway(): void {
+    this.#limit.say('pictures away', (fields) =>
+      this.logger.warn(
+        'no picture has come for 15 s while sound goes on: the segment is closed, and sound is left out until pictures are back',
+        { ...fields, remedy: 'see what the encoder gets to encode' },
+      ),
+    );
+  }
+
   /** A segment had to end before the next key picture. Said once a minute. */
   forced(frameRate: number | undefined): void {
     this.#limit.say('forced', (fields) =>

@@ -1,0 +1,75 @@
+/** Pictures that stay away for long while sound goes on. */
+import { expect, test } from '@jest/globals';
+import type { Logger } from '@hls-uplink/runtime';
+import { checkFiles, cut, packetsOf, seconds, starts, startsUnit } from './helpers/cut.js';
+import { AUDIO_PID, generateStream, inChunks, VIDEO_PID } from './helpers/ts-generator.js';
+import { operate } from './helpers/ts-surgery.js';
+
+const SECOND = 90_000;
+const FRAME = 1024 / 48_000;
+
+const all = generateStream({ pictures: 25 * 69, firstPts: 500 * SECOND });
+const pictures = (from: number, to: number): Uint8Array =>
+  operate(all, ({ packet, pid, pts = 0 }) =>
+    pid !== VIDEO_PID || (pts >= from * SECOND && pts < to * SECOND) ? packet : undefined,
+  );
+const part = (bytes: Uint8Array, from: number, to: number): Uint8Array => {
+  let at = 0;
+  return operate(bytes, ({ packet, pid, pts }) => {
+    if (pid === AUDIO_PID && pts !== undefined) at = pts / SECOND;
+    return at >= from && at < to ? packet : undefined;
+  });
+};
+
+test('do not keep their segment open: it is closed after 15 s of sound, and the next has a discontinuity', async () => {
+  // Sound from 500 s to 569 s; pictures to 509 s, and again from 560 s on, in GOPs of 2 s.
+  const first = part(pictures(500, 509), 0, 559.9);
+  const second = part(pictures(560, 569), 559.9, 600);
+  const said: string[] = [];
+  const logger = { debug() {}, info() {}, error() {}, warn: (text: string) => said.push(text) };
+  const segmentsSoFar: number[] = [];
+  const result = await cut(
+    [
+      ...inChunks(first, [65_536]),
+      (cutting) => void cutting.handedOn().then(() => segmentsSoFar.push(cutting.counters.segments)),
+      ...inChunks(second, [65_536]),
+    ],
+    { logger: logger as unknown as Logger },
+  );
+  expect(starts(result)).toEqual([500, 504, 560, 564]);
+  expect(result.segments.map(seconds)).toEqual([4, 5, 4, 5]);
+  expect(result.segments.map(({ ended }) => ended)).toEqual(['cut', 'break', 'cut', 'leave']);
+  expect(result.segments.map(({ discontinuity }) => discontinuity)).toEqual([
+    'start',
+    undefined,
+    'timestamps',
+    undefined,
+  ]);
+  expect(segmentsSoFar).toEqual([2]);
+  expect(said.filter((text) => text.includes('no picture has come for 15 s'))).toHaveLength(1);
+
+  checkFiles(result.segments, [VIDEO_PID, AUDIO_PID]);
+  const soundSeconds = result.segments.map(
+    ({ data }) =>
+      packetsOf(AUDIO_PID, data).filter((packet) => startsUnit(Buffer.from(packet, 'base64'), 0)).length *
+      FRAME,
+  );
+  // The second has that of its pictures and 15 s more, which could have been but a pause.
+  [4, 5 + 15, 4, 5].forEach((expected, n) =>
+    expect(Math.abs(soundSeconds[n]! - expected)).toBeLessThan(3 * FRAME),
+  );
+  expect(result.counters.droppedPackets).toBeGreaterThan(0);
+});
+
+test('for less than that come back into their place', async () => {
+  const result = await cut(
+    inChunks(
+      operate(all, ({ packet, pid, pts = 0 }) =>
+        pid === VIDEO_PID && pts >= 509 * SECOND && pts < 512 * SECOND ? undefined : packet,
+      ),
+      [65_536],
+    ),
+  );
+  expect(result.counters.droppedPackets).toBe(0);
+  expect(result.segments.filter(({ discontinuity }) => discontinuity === 'timestamps')).toEqual([]);
+});
