@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Rendition } from './helpers/encoder.js';
 import { begin, end, listedMore } from './helpers/stage.js';
 import { decodeAll, expectDecoded, segmentsOfPlaylist } from './player/index.js';
-import { expectOnlyGaps, type Report } from './watcher/index.js';
+import { expectOnlyGaps, type ObservedSegment, type Report } from './watcher/index.js';
 
 const TARGET_SECONDS = 2;
 const MOST_MS = 90_000;
@@ -33,7 +33,13 @@ describe.each(CASES)('$what', ({ renditions, codecs }) => {
       const stage = await begin({ renditions, target: TARGET_SECONDS, gop: TARGET_SECONDS, endOnEof: true });
       await listedMore(stage, ENTRIES);
       const report = await end(stage);
-      expectOnlyGaps(report, () => false);
+      const last = Math.max(
+        ...report.renditions.flatMap(({ segments }) => segments.map((one) => one.number)),
+      );
+      // An encoder that is stopped may have sent less of the sound than of the pictures.
+      const isTail = ({ rendition, number, durationSeconds }: ObservedSegment): boolean =>
+        rendition === aac.name && number === last && durationSeconds < 1;
+      expectOnlyGaps(report, isTail);
       expect(report.discontinuities).toEqual([]);
 
       const { variants = [] } = report.multivariant.at(-1)?.playlist ?? {};
