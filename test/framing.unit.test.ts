@@ -391,5 +391,10 @@ describe('packets that are not passed on as they are', () => {
     expect(warnings).toEqual([expect.stringMatching(/scrambled/)]);
     const files = result.segments.map(({ data }) => data);
     expect(packetsOf(AUDIO_PID, ...files)).toEqual(packetsOf(AUDIO_PID, bytes));
+    const flipped = base.map((byte, at) =>
+      audio.includes((at - 3) / PACKET) && at % 7 === 0 ? byte | 0x80 : byte,
+    );
+    const hit = await cut(inChunks(flipped, [2000]), { logger });
+    expect([hit.counters.scrambledPackets > 9, warnings.length]).toEqual([true, 1]);
   });
 });

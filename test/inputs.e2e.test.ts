@@ -319,7 +319,7 @@ describe('a sender that goes and comes', () => {
         await send(`tcp://127.0.0.1:${tcpPort}`),
       ];
       await Promise.all(senders.map(({ exited }) => exited));
-      await udp.waitForLine(/"message":"input interrupted".*nothing has come for 1 s/, 10_000);
+      await udp.waitForLine(/"message":"input interrupted".*no packets have come for 1 s/, 10_000);
       await listener.waitForLine(/"message":"input interrupted".*closed the connection/, 10_000);
       await send(`tcp://127.0.0.1:${tcpPort}`);
       await send(`udp://127.0.0.1:${udpPort}?pkt_size=1316`);

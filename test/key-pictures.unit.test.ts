@@ -55,9 +55,10 @@ const rows: Record<string, Row> = {
     stream: { gop: 10_000 },
     target: 6,
     told: 8,
-    cuts: '1.48+ 9.96 18.44 26.92',
-    ended: 'forced',
-    said: [long],
+    // Forced twice: from then on slots of 6 s, as who joined later cuts.
+    cuts: '1.48+ 9.96 18.44 24 30',
+    ended: 'both',
+    said: [long, 'there is no key picture: '],
   },
   'no key picture at all': {
     stream: { key: 'P' },
@@ -116,4 +117,21 @@ describe('key pictures', () => {
     checkFiles(segments, [VIDEO_PID, AUDIO_PID]);
     checkConservation(generateStream(options), segments, [VIDEO_PID, AUDIO_PID]);
   });
+});
+
+test('sound that was cut until pictures came is not spoken of as pictures too far apart', async () => {
+  const warnings: string[] = [];
+  const warn = (message: string): unknown => warnings.push(message);
+  const logger = { debug() {}, info() {}, warn, error: warn } as unknown as Logger;
+  // PES of 24 ms, which are no part of a second, and GOPs of one.
+  const parts = [
+    { pictures: 0, audio: 'mp3' as const },
+    { pictures: 300, gop: 25 },
+  ];
+  const result = await cut(
+    parts.flatMap((part) => [...of(part)]),
+    { targetSeconds: 1, logger },
+  );
+  expect(result.segments.filter(({ discontinuity }) => discontinuity === 'tables')).toHaveLength(1);
+  expect(warnings.filter((text) => text.includes('key picture'))).toEqual([]);
 });

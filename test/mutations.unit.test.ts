@@ -122,8 +122,10 @@ async function one(seed: number, tally: Tally): Promise<string | undefined> {
 
   // Each packet went somewhere and was counted.
   const written = segments.reduce((sum, { bytes }) => sum + bytes / PACKET - 2, 0);
-  const { packets, transportErrors, nullPackets, foreignPackets, droppedPackets } = counters;
-  const tables = packets - written - transportErrors - nullPackets - foreignPackets - droppedPackets;
+  const { packets, transportErrors, nullPackets, foreignPackets } = counters;
+  const { droppedPackets, duplicatePackets } = counters;
+  const others = transportErrors + nullPackets + foreignPackets + droppedPackets + duplicatePackets;
+  const tables = packets - written - others;
   const isWhole = pieces.every(isFramed);
   if (tables < 0 || (isWhole && tables > told.tables))
     faults.push(`${tables} packets would be tables, of ${told.tables}`);
@@ -157,6 +159,7 @@ async function one(seed: number, tally: Tally): Promise<string | undefined> {
   for (const [why, count] of told.excused) tally.add(`lost: ${why}`, count);
   tally.add('packets conserved', told.out);
   tally.add('taken for packets', told.strangers);
+  tally.add('sent twice', told.twice);
   for (const [name, count] of Object.entries(counters)) if (count > 0) tally.add(`counted: ${name}`);
   if (result.refused) tally.add(`refused: ${result.refused}`);
   for (const { discontinuity, ended } of segments) {
@@ -174,6 +177,7 @@ const expected: Record<string, number> = {
   'cut twice': 1000,
   'framing damaged': 3000,
   'nothing lost': 8000,
+  'sent twice': 300,
   'taken for packets': 500,
   'lost: begun before': 20,
   'lost: headless PES': 5,
@@ -190,6 +194,7 @@ const expected: Record<string, number> = {
   'counted: crcErrors': 500,
   'counted: wildTimestamps': 200,
   'counted: droppedPackets': 500,
+  'counted: duplicatePackets': 400,
   'discontinuity: timestamps': 300,
   'ended: cut': 5000,
   'ended: forced': 20,

@@ -1,9 +1,9 @@
 /** Pictures that stay away for long while sound goes on. */
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Logger } from '@hls-uplink/runtime';
 import { checkFiles, cut, packetsOf, seconds, starts, startsUnit } from './helpers/cut.js';
 import { AUDIO_PID, generateStream, inChunks, VIDEO_PID } from './helpers/ts-generator.js';
-import { operate } from './helpers/ts-surgery.js';
+import { dropTimes, operate, payloadAt, type Piece } from './helpers/ts-surgery.js';
 
 const SECOND = 90_000;
 const FRAME = 1024 / 48_000;
@@ -46,7 +46,9 @@ test('do not keep their segment open: it is closed after 15 s of sound, and the 
     undefined,
   ]);
   expect(segmentsSoFar).toEqual([2]);
-  expect(said.filter((text) => text.includes('no picture has come for 15 s'))).toHaveLength(1);
+  expect(
+    said.filter((text) => text.includes('no picture with a PTS has come for 15 s by the ')),
+  ).toHaveLength(1);
 
   checkFiles(result.segments, [VIDEO_PID, AUDIO_PID]);
   const soundSeconds = result.segments.map(
@@ -72,4 +74,55 @@ test('for less than that come back into their place', async () => {
   );
   expect(result.counters.droppedPackets).toBe(0);
   expect(result.segments.filter(({ discontinuity }) => discontinuity === 'timestamps')).toEqual([]);
+});
+
+/** As a scrambler leaves it: all but header and adaptation field changed. */
+function scramble({ packet, pid }: Piece): Uint8Array {
+  if (pid !== VIDEO_PID && pid !== AUDIO_PID) return packet;
+  packet[3]! |= 0x80;
+  for (let at = payloadAt(packet); at < packet.length; at++) packet[at]! ^= 0x5a;
+  return packet;
+}
+
+function timeless(piece: Piece): Uint8Array {
+  if (piece.starts) dropTimes(piece, 'both');
+  return piece.packet;
+}
+
+describe('what comes instead of pictures from 509 s on does not keep the segment open either:', () => {
+  const noTime = (pids: number[]) => (piece: Piece) =>
+    pids.includes(piece.pid) ? timeless(piece) : piece.packet;
+  test.each<[string, (piece: Piece) => Uint8Array]>([
+    ['all is scrambled', scramble],
+    ['pictures have no PTS', noTime([VIDEO_PID])],
+    ['nothing has a PTS', noTime([VIDEO_PID, AUDIO_PID])],
+  ])('%s', async (_, change) => {
+    let at = 0;
+    const damaged = operate(all, (piece) => {
+      if (piece.pid === VIDEO_PID && piece.pts !== undefined) at = piece.pts / SECOND;
+      return at >= 509 && at < 560 ? change(piece) : piece.packet;
+    });
+    const segmentsSoFar: number[] = [];
+    const said: string[] = [];
+    const logger = { debug() {}, info() {}, error() {}, warn: (text: string) => said.push(text) };
+    const bytesUntil = (damaged.length * (509 + 25 - 500)) / 69;
+    const result = await cut(
+      [
+        ...inChunks(damaged.subarray(0, bytesUntil), [65_536]),
+        (cutting) => void cutting.handedOn().then(() => segmentsSoFar.push(cutting.counters.segments)),
+        ...inChunks(damaged.subarray(bytesUntil), [65_536]),
+      ],
+      { logger: logger as unknown as Logger },
+    );
+    expect(segmentsSoFar).toEqual([2]);
+    expect(starts(result)).toEqual([500, 504, 560, 564]);
+    expect(result.segments.map(seconds)).toEqual([4, 5, 4, 5]);
+    expect(result.segments.map(({ discontinuity }) => discontinuity)).toEqual([
+      'start',
+      undefined,
+      'timestamps',
+      undefined,
+    ]);
+    expect(said.filter((text) => text.includes('no picture with a PTS has come for 15 s'))).toHaveLength(1);
+  });
 });

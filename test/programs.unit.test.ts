@@ -10,14 +10,25 @@ import {
   one,
   twin,
   twinTracks,
+  video,
   whole,
   type Row,
 } from './helpers/tables.js';
+import { pmtSection } from './helpers/ts-generator.js';
 
 const radio: Program = { number: 1, pmtPid: 0x1000, tracks: [audio] };
 const other: Program = { number: 3, pmtPid: 0x1002, tracks: [{ of: 'h264', pid: 0x300 }] };
 const all = [radio, twin, other].flatMap(({ tracks }) => [...tracks]);
 const ofTwin = whole.map((line) => line.replace('1@1000: 100 101', '2@1001: 200 201'));
+/** What the tables of program 1 name: a picture that is not read, and one that is. */
+const vvc = [
+  { type: 0x33, pid: 0x100 },
+  { type: 0x0f, pid: 0x101 },
+];
+const h264 = [
+  { type: 0x1b, pid: 0x100 },
+  { type: 0x0f, pid: 0x101 },
+];
 const nothing = Array<number>(184).fill(0);
 
 const rows: Record<string, Row> = {
@@ -191,6 +202,75 @@ const rows: Record<string, Row> = {
     },
     segments: whole,
     said: [chosen, 'no program to take names video or audio; waiting for one that does'],
+  },
+  'video that is not supported: another program is taken': {
+    mux: (mux) => {
+      mux.tables = () => {
+        mux.pat([one, twin]);
+        mux.out.section(0x1000, pmtSection(1, 0x100, vvc));
+        mux.pmt(twin);
+      };
+      mux.tables();
+      mux.play(0, PICTURES, [...both, ...twinTracks]);
+    },
+    segments: ofTwin,
+    foreign: (mux) => mux.count(0x100, 0x101),
+    said: [
+      'program 2 is segmented {"tracks":"H.264 0x0200, AAC 0x0201","others":"1 (VVC 0x0100, AAC 0x0101)"',
+    ],
+  },
+  'even one with sound alone': {
+    mux: (mux) => {
+      mux.tables = () => {
+        mux.pat([one, { ...radio, number: 2, pmtPid: 0x1001 }]);
+        mux.out.section(0x1000, pmtSection(1, 0x100, vvc));
+        mux.out.section(0x1001, pmtSection(2, 0x201, [{ type: 0x0f, pid: 0x201 }]));
+      };
+      mux.tables();
+      mux.play(0, PICTURES, [video, twinTracks[1]!]);
+    },
+    segments: [
+      '1.459–4.019 start 2@1001: 201',
+      '4.019–8.008 2@1001: 201',
+      '8.008–12.019 2@1001: 201',
+      '12.019–13.491 2@1001: 201',
+    ],
+    foreign: (mux) => mux.count(0x100),
+  },
+  'video that is not supported before video that is': {
+    mux: (mux) => {
+      const third = { ...twinTracks[0]!, pid: 0x300 };
+      mux.tables = () => {
+        mux.pat([one]);
+        mux.out.section(0x1000, pmtSection(1, 0x100, [{ type: 0xdb, pid: 0x300 }, ...h264]));
+      };
+      mux.tables();
+      mux.play(0, PICTURES, [video, audio, third]);
+    },
+    segments: whole.map((line) => line.replace('100 101', '100 101 300:219')),
+    said: ['program 1 is segmented {"tracks":"encrypted H.264 0x0300, H.264 0x0100, AAC 0x0101"}'],
+  },
+  'video that is not supported, for a while': {
+    mux: (mux) => {
+      mux.programs([one]);
+      mux.play(0, 75, both);
+      mux.tables = () => {
+        mux.pat([one]);
+        mux.out.section(0x1000, pmtSection(1, 0x100, vvc, 1));
+      };
+      mux.tables();
+      mux.play(75, 160, both);
+      mux.programs([{ ...one, version: 2 }]);
+      mux.play(160, PICTURES, both);
+    },
+    // Up to picture 75, and from the next key picture after 160 on.
+    segments: ['1.48–4.48 start 1@1000: 100 101', '9.48–13.48 tables 1@1000: 100 101'],
+    dropped: (mux) => firstPackets(mux, 200) - firstPackets(mux, 75),
+    said: [
+      chosen,
+      'the video of program 1 is now of a kind that is not supported; waiting for it to change ' +
+        '{"programs":"1 (VVC 0x0100, AAC 0x0101)"',
+    ],
   },
   'a PMT that names nothing, to the end': {
     mux: (mux) => {

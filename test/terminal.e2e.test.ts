@@ -65,7 +65,11 @@ test('a status line is drawn in its place, and Ctrl-C ends the stream', async ()
   // What the log says at the end stands below the line.
   const last = screen.split(CLEAR).at(-1) ?? '';
   expect(last).toMatch(/^\d+ segments · .*uploader connected *\r\n/);
-  expect(last).toMatch(new RegExp(` done .*segments=${counts.at(-1)} .*published=${counts.at(-1)} .*\r\n$`));
+  expect(last).toMatch(
+    new RegExp(
+      ` done .*segments=${counts.at(-1)} .*droppedPackets=\\d+ .*published=${counts.at(-1)} .*\r\n$`,
+    ),
+  );
   expectNoStackTrace(live.uploader!, {
     name: terminal.name,
     lines: screen.split(/\r?\n/).map((text) => ({ from: 'stdout', text, at: 0 })),

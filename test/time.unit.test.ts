@@ -16,7 +16,6 @@ import {
   lost,
   moved,
   pmtWithPcrOn,
-  repeated,
   ticks,
   wild,
   wildSound,
@@ -87,6 +86,15 @@ const rows: Record<string, ClockRow> = {
     cuts: '1.48+1 2.48+2*4 10.48+1.4 !7.48+1 8.48+2*6',
     parted: true,
   },
+  'a jump back by half a second on a key picture': {
+    input: [jump(250, -0.52)],
+    cuts: '1.48+1 2.48+2*4 10.48+1 !10.96+2*7',
+  },
+  'a jump back by six pictures on a key picture': {
+    input: [jump(250, -0.24)],
+    cuts: '1.48+1 2.48+2*4 10.48+1 !11.24+1 12.24+2*6 24.24+1',
+  },
+  'one DTS 0.3 s ahead: no jump': { input: [wild(112, 0, 0.3)], ...clean, marked: { 2: 1 } },
   'a jump amid a GOP, PTS alone': {
     // The watcher takes a PTS alone for the DTS.
     marked: 'all',
@@ -279,33 +287,6 @@ const rows: Record<string, ClockRow> = {
     input: [(bytes) => lost(VIDEO_PID, firstPacket(bytes, 101), 16)(bytes)],
     ...clean,
     damaged: [2],
-  },
-
-  'every packet twice': {
-    input: [(bytes) => operate(bytes, ({ packet }) => [packet, packet])],
-    ...clean,
-    damaged: 'all',
-    // The second of the last packet of sound before a cut comes too late for its file.
-    parted: true,
-  },
-  'the first packet of a key picture twice': { input: [repeated(175, 2)], ...clean, damaged: [4] },
-  'the first packet of a key picture twice, each with its PCR': {
-    input: [repeated(175, 2, (copy) => setPcr(copy, pcrOf(copy)! + 100))],
-    ...clean,
-    marked: { 4: 1 },
-    damaged: [4],
-  },
-  'the first packet of a wild picture twice': {
-    input: [wild(175, 3), repeated(175, 2)],
-    ...oneWild,
-    marked: { 4: 1 },
-    damaged: [4],
-  },
-  'the first packet of a key picture three times': {
-    input: [repeated(175, 3)],
-    ...clean,
-    counters: { continuityErrors: 1 },
-    damaged: [4],
   },
 
   'another clock announced, but the same': { input: [announced(100)], ...clean },

@@ -31,12 +31,17 @@ export interface Conserved {
   faults: string[];
   /** Packets of the input that may have been read as tables. */
   tables: number;
+  /** Packets that came once more right behind, and were left out. */
+  twice: number;
   /** Damaged bytes that came out as packets, because they stood where packets do. */
   strangers: number;
 }
 
 const text = (packet: Uint8Array): string =>
   Buffer.from(packet.buffer, packet.byteOffset, packet.length).toString('latin1');
+
+const byteAt = ({ bytes, sync }: Piece, n: number): number => bytes[sync + n]!;
+const counterAt = (piece: Piece): number => byteAt(piece, 3) & 0x0f;
 
 interface Found {
   packet: Uint8Array;
@@ -108,6 +113,19 @@ export function conserved(
     else if (texts.includes(text(packet))) faults.push(`a packet of PID ${pid} twice, or out of order`);
   }
 
+  // A receiver takes one of two (ISO/IEC 13818-1 §2.4.3.3), but where the counter stands still nobody can tell.
+  let twice = 0;
+  for (const [pid, places] of byPid)
+    places.forEach((place, n) => {
+      const before = places[n - 1];
+      if (before === undefined || texts[before] !== texts[place] || !isOut[before]) return;
+      if ((byteAt(pieces[place]!, 3) & 0x10) === 0 || strangers.length > 0) return;
+      const further = places.slice(0, n).findLast((other) => texts[other] !== texts[place]);
+      const isStuck = further !== undefined && counterAt(pieces[further]!) === counterAt(pieces[place]!);
+      if (!isOut[place]) twice++;
+      else if (!isStuck) faults.push(`a packet of PID ${pid} goes out twice`);
+    });
+
   const excused = new Map<Excuse, number>();
   const excuse = (why: Excuse): void => void excused.set(why, (excused.get(why) ?? 0) + 1);
   const start = pieces.findIndex((piece, at) => isOut[at] && pidAt(piece) === base.pids[0]);
@@ -119,7 +137,7 @@ export function conserved(
     faults.push('the first segment starts within a picture');
   for (let at = Math.max(0, start); start >= 0 && at < pieces.length; at++) {
     if (!due[at] || isOut[at]) continue;
-    // It came out once: what is sent twice may be left out the second time.
+    // It came out once: what is sent twice is left out the second time.
     if (pieces.some((_, n) => n !== at && isOut[n] && texts[n] === texts[at])) continue;
     const why = known.excuse(at, start);
     if (why) excuse(why);
@@ -131,6 +149,7 @@ export function conserved(
     excused,
     faults,
     tables: pieces.filter((p) => isFramed(p) && !isErrored(p) && tablePids.includes(pidAt(p))).length,
+    twice,
     strangers: strangers.length,
   };
 }

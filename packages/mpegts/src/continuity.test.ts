@@ -27,6 +27,18 @@ test.each<[string, Uint8Array[], string[], number]>([
   ['twice, with a PCR of its own', [packet(1, 1), packet(1, 1, { pcr: 9 })], ['next', 'duplicate'], 0],
   ['three times', [packet(1, 1), packet(1, 1), packet(1, 1)], ['next', 'duplicate', 'duplicate'], 1],
   ['the counter again, but another packet', [packet(1, 1), packet(1, 2)], ['next', 'lost'], 1],
+  [
+    'a counter that stands still: what looks the same is another packet',
+    [packet(1, 1), packet(1, 2), packet(1, 2), packet(1, 2)],
+    ['next', 'lost', 'lost', 'lost'],
+    3,
+  ],
+  [
+    'a counter that stood still and goes on',
+    [packet(1, 1), packet(1, 2), packet(2, 3), packet(2, 3)],
+    ['next', 'lost', 'next', 'duplicate'],
+    1,
+  ],
   ['lost', [packet(1, 1), packet(4, 2)], ['next', 'lost'], 1],
   ['lost, and announced', [packet(1, 1), packet(4, 2, { flags: 0x90 })], ['next', 'lost'], 0],
   [

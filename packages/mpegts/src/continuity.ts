@@ -15,18 +15,24 @@ export class Continuity {
   #at = 0;
   #own: Uint8Array | undefined;
   #isRepeated = false;
+  /** Packets that differ had the same counter: the muxer never counts, and what looks the same may be two. */
+  #isStuck = false;
 
-  /** Takes a packet with payload. A packet may be sent twice, but not more often. */
+  /**
+   * Takes a packet with payload. A packet may be sent twice, but not more often; what is a duplicate is to be left out,
+   * and the packet before it stays the last.
+   */
   take(bytes: Uint8Array, at: number): 'next' | 'lost' | 'duplicate' {
     const counter = bytes[at + 3]! & 0x0f;
     const isDuplicate = this.isDuplicate(bytes, at);
     const follows = this.counter < 0 || counter === ((this.counter + 1) & 0x0f);
     if (isDuplicate ? this.#isRepeated : !follows && !packetDiscontinuity(bytes, at)) this.errors++;
     this.#isRepeated = isDuplicate;
+    if (isDuplicate) return 'duplicate';
+    this.#isStuck = counter === this.counter;
     this.counter = counter;
     this.#bytes = bytes;
     this.#at = at;
-    if (isDuplicate) return 'duplicate';
     return follows ? 'next' : 'lost';
   }
 
@@ -34,13 +40,18 @@ export class Continuity {
   pass(bytes: Uint8Array, at: number): void {
     this.counter = bytes[at + 3]! & 0x0f;
     this.#isRepeated = false;
+    this.#isStuck = false;
     this.#bytes = bytes;
     this.#at = at;
   }
 
   /** Whether the packet is the one before it once more. Equal counters alone mean nothing: some muxers never count. */
   isDuplicate(bytes: Uint8Array, at: number): boolean {
-    return this.counter === (bytes[at + 3]! & 0x0f) && isSamePacket(this.#bytes, this.#at, bytes, at);
+    return (
+      this.counter === (bytes[at + 3]! & 0x0f) &&
+      !this.#isStuck &&
+      isSamePacket(this.#bytes, this.#at, bytes, at)
+    );
   }
 
   /** The bytes of the packets so far are about to be reused. */
@@ -55,6 +66,7 @@ export class Continuity {
   /** What comes next follows on nothing. */
   reset(): void {
     this.counter = -1;
+    this.#isStuck = false;
   }
 }
 

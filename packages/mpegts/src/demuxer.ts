@@ -6,15 +6,16 @@ import {
   PACKET_SIZE,
   packetDiscontinuity,
   packetPayload,
+  packetPcr,
   packetPid,
   packetStartsUnit,
   PAT_PID,
 } from './packet.js';
-import { emptyPesHeader, readPesHeader } from './pes.js';
+import { emptyPesHeader, NO_TIMESTAMP, readPesHeader } from './pes.js';
 import { AWAITED, FIRST_TRACK, NULL, TABLES } from './pid-roles.js';
 import type { ElementaryTrack, Program } from './program.js';
 import { ProgramTables, type WaitReason } from './program-tables.js';
-import { ReferenceHead } from './reference-head.js';
+import { ReferenceHead, type Extent } from './reference-head.js';
 import { Succession } from './succession.js';
 import type { Verdict } from './timeline.js';
 import { emptyUnit, type Unit } from './unit.js';
@@ -23,6 +24,8 @@ import { emptyUnit, type Unit } from './unit.js';
 const LARGEST_HEAD = 1 << 20;
 /** A picture of a jumped timestamp is waited for up to here; then the jump is believed. */
 const LARGEST_DOUBT = 8 << 20;
+/** So many packets of one PID in a row say that they are scrambled; one could be a bit error. */
+const SCRAMBLED_ROW = 8;
 
 export interface DemuxerSink {
   /** The program chosen, and each change of its PMT. Its packets follow. */
@@ -31,7 +34,9 @@ export interface DemuxerSink {
   /** Packets of the program, without its tables, side by side in `bytes[from, to)`. The bytes are valid until `flush`. */
   packets(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack): void;
   flush(): void;
-  /** No program is taken, or the one asked for has left the PAT; said once until it is over. */
+  /** A PCR of the program, ticks of 90 kHz: it is never scrambled. */
+  pcr?(ticks: number): void;
+  /** No program is taken, or the one taken does not go on; said once until it is over. */
   waiting?(reason: WaitReason): void;
 }
 
@@ -48,6 +53,10 @@ export class Demuxer {
   /** Packets of no PID of the program, or from before its tables. */
   foreignPackets = 0;
   scrambledPackets = 0;
+  /** A track is scrambled, or was. */
+  isScrambled = false;
+  /** Packets of the program sent a second time (ISO/IEC 13818-1 §2.4.3.3); left out. */
+  duplicatePackets = 0;
   program: Program | undefined;
   readonly tables: ProgramTables;
   readonly #succession = new Succession();
@@ -168,7 +177,7 @@ export class Demuxer {
   #conclude(): void {
     // Among what is held may be a picture that has to be held again.
     while (this.#holding !== 'no') {
-      if (this.#holding === 'head') this.#decide(true);
+      if (this.#holding === 'head') this.#decide('last');
       if (this.#holding === 'doubt') this.#release(this.#head.timeline.end());
     }
   }
@@ -210,6 +219,7 @@ export class Demuxer {
     const end = endOfRun(bytes, at, to, track.continuity.counter);
     if (end === at) return at;
     track.continuity.pass(bytes, end - PACKET_SIZE);
+    track.scrambledRow = 0;
     const payloadBytes = ((end - at) / PACKET_SIZE) * (PACKET_SIZE - HEADER_BYTES);
     if (track.missingBytes > 0) track.missingBytes = Math.max(0, track.missingBytes - payloadBytes);
     this.sink.packets(bytes, at, end, track);
@@ -240,12 +250,15 @@ export class Demuxer {
   /** Hands on a packet that is not the first of a picture. */
   #pass(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
     const flags = bytes[at + 3]!;
+    if (flags & 0x10 && !this.#count(bytes, at, track)) {
+      this.duplicatePackets++;
+      return;
+    }
     if (flags & 0x20) this.#lookForClock(bytes, at, track);
     if (flags & 0x10) {
-      const fresh = this.#count(bytes, at, track);
-      if (flags & 0xc0) this.scrambledPackets++;
-      if (fresh && bytes[at + 1]! & 0x40 && track.kind !== 'video') this.#startOther(bytes, at, track);
-      else if (fresh) this.#payload(bytes, packetPayload(bytes, at), at + PACKET_SIZE, track);
+      this.#noteScrambling(flags, track);
+      if (bytes[at + 1]! & 0x40 && track.kind !== 'video') this.#startOther(bytes, at, track);
+      else this.#payload(bytes, packetPayload(bytes, at), at + PACKET_SIZE, track);
     }
     this.sink.packets(bytes, at, at + PACKET_SIZE, track);
   }
@@ -257,9 +270,22 @@ export class Demuxer {
     return came !== 'duplicate';
   }
 
-  /** discontinuity_indicator on the PID of the PCR: the timestamps behind it may be of another clock. */
+  /** transport_scrambling_control */
+  #noteScrambling(flags: number, track: ElementaryTrack): void {
+    if ((flags & 0xc0) === 0) {
+      track.scrambledRow = 0;
+      return;
+    }
+    this.scrambledPackets++;
+    if (++track.scrambledRow >= SCRAMBLED_ROW) this.isScrambled = true;
+  }
+
+  /** The PCR, and a discontinuity_indicator on its PID: the timestamps behind it may be of another clock. */
   #lookForClock(bytes: Uint8Array, at: number, { pid }: ElementaryTrack): void {
-    if (pid === this.program!.pmt.pcrPid && packetDiscontinuity(bytes, at)) this.#head.timeline.announce();
+    if (pid !== this.program!.pmt.pcrPid) return;
+    if (packetDiscontinuity(bytes, at)) this.#head.timeline.announce();
+    const pcr = packetPcr(bytes, at);
+    if (pcr !== NO_TIMESTAMP) this.sink.pcr?.(pcr);
   }
 
   #payload(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack): void {
@@ -296,6 +322,7 @@ export class Demuxer {
     if (this.#succession.isDue(track)) this.#switch();
     this.#lookForClock(bytes, at, track);
     if (!this.#head.begin(bytes, packetPayload(bytes, at), at + PACKET_SIZE)) this.#begin('head', bytes, at);
+    else if (this.#head.continues) this.#pass(bytes, at, track);
     else if (this.#head.isInDoubt()) this.#begin('doubt', bytes, at);
     else this.#first(bytes, at, track, this.#head.timeline.believed);
   }
@@ -315,8 +342,9 @@ export class Demuxer {
       bytes[at + 3]! & 0x10 &&
       !isSamePacket(this.#held.packets, this.#heldAt, bytes, at)
     ) {
+      let from = packetPayload(bytes, at);
       if (packetStartsUnit(bytes, at)) {
-        if (this.#holding === 'head') this.#decide(true);
+        from = this.#endHead(bytes, at, from);
         if (this.#holding === 'doubt') {
           readPesHeader(bytes, packetPayload(bytes, at), at + PACKET_SIZE, this.#header);
           const verdict = this.#head.timeline.resolve(this.#header.dts);
@@ -330,22 +358,40 @@ export class Demuxer {
       this.#heldAt = this.#held.bytes;
       this.#held.add(bytes, at);
       if (this.#holding === 'head') {
-        this.#held.gather(bytes, packetPayload(bytes, at), at + PACKET_SIZE);
-        this.#decide(this.#held.gatheredBytes > LARGEST_HEAD);
+        this.#held.gather(bytes, from, at + PACKET_SIZE);
+        this.#decide(this.#held.gatheredBytes > LARGEST_HEAD ? 'last' : 'part');
       }
     } else this.#held.add(bytes, at);
     if (this.#held.bytes > LARGEST_DOUBT) {
-      if (this.#holding === 'head') this.#decide(true);
+      if (this.#holding === 'head') this.#decide('last');
       if (this.#holding === 'doubt') this.#release(this.#head.timeline.settle());
     }
   }
 
   /** Looks at the gathered beginning of the picture; releases it when it can be told, or must be. */
-  #decide(last: boolean): void {
-    const { gathered, gatheredBytes } = this.#held;
-    if (!this.#head.read(gathered, 0, gatheredBytes, last)) return;
-    if (this.#head.isInDoubt()) this.#holding = 'doubt';
+  #decide(extent: Extent): boolean {
+    const { gathered, ownBytes, gatheredBytes } = this.#held;
+    if (!this.#head.read(gathered, 0, ownBytes, gatheredBytes, extent)) return false;
+    if (this.#head.continues) this.#release('good');
+    else if (this.#head.isInDoubt()) this.#holding = 'doubt';
     else this.#release(this.#head.timeline.believed);
+    return true;
+  }
+
+  /** The PES whose head is held ends where the packet at `at` begins another; returns from where that one is gathered. */
+  #endHead(bytes: Uint8Array, at: number, from: number): number {
+    // What follows it may be held after it.
+    while (this.#holding === 'head') {
+      if (this.#decide('whole')) continue;
+      // Its last access unit goes on there before it can be told what it is.
+      const payload = readPesHeader(bytes, from, at + PACKET_SIZE, this.#header);
+      if (payload >= 0) {
+        this.#held.endPes();
+        return payload;
+      }
+      this.#decide('last');
+    }
+    return from;
   }
 
   /** Hands on what is held, in order. */
@@ -356,7 +402,8 @@ export class Demuxer {
     this.#spare = undefined;
     this.#holding = 'no';
     const track = this.#reference!;
-    this.#first(held.packets, 0, track, verdict);
+    if (this.#head.continues) this.#pass(held.packets, 0, track);
+    else this.#first(held.packets, 0, track, verdict);
     for (let at = PACKET_SIZE; at < held.bytes; at += PACKET_SIZE) this.packet(held.packets, at);
     this.flush();
     held.clear();
@@ -365,8 +412,8 @@ export class Demuxer {
 
   /** The first packet of a picture, about which all is known. */
   #first(bytes: Uint8Array, at: number, track: ElementaryTrack, verdict: Verdict): void {
-    const fresh = this.#count(bytes, at, track);
-    if (bytes[at + 3]! & 0xc0) this.scrambledPackets++;
+    this.#count(bytes, at, track);
+    this.#noteScrambling(bytes[at + 3]!, track);
     const { unit } = this.#head;
     this.#head.settle(verdict);
     if (unit.jump || verdict === 'silence')
@@ -375,7 +422,7 @@ export class Demuxer {
     if (counter) {
       counter.restart();
       const from = readPesHeader(bytes, packetPayload(bytes, at), at + PACKET_SIZE, this.#header);
-      if (from > 0 && fresh) this.#payload(bytes, from, at + PACKET_SIZE, track);
+      if (from > 0) this.#payload(bytes, from, at + PACKET_SIZE, track);
       unit.changed = counter.hasChanged();
     }
     this.#emit(track, unit);

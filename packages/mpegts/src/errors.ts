@@ -10,6 +10,10 @@ export type MediaErrorCode =
   | 'no-program'
   /** The tables name no video and no audio, or nothing of it arrived. */
   | 'no-media'
+  /** The track that is to cut is scrambled. */
+  | 'scrambled'
+  /** The track that is to cut has no PTS. */
+  | 'no-timestamps'
   /** Video, but no picture that a player could start at. */
   | 'no-key-picture'
   | 'unsupported-video'

@@ -1,4 +1,5 @@
 import type { Picture } from './access-unit.js';
+import type { UnitKind } from './access-unit-scan.js';
 import { BitReader } from './bit-reader.js';
 import { NalUnitHead, readOr } from './nal-unit-head.js';
 import { findSeiMessage, RECOVERY_POINT } from './sei.js';
@@ -11,6 +12,9 @@ const SEI = 6;
 const SPS = 7;
 const PPS = 8;
 const AUD = 9;
+/** Whether a NAL unit starts the next access unit (§7.4.1.2.3); 14 is a prefix of each slice, not only of the first. */
+const startsAccessUnit = (type: number): boolean =>
+  (type >= SEI && type <= AUD) || (type >= 15 && type <= 18);
 /** Enough for first_mb_in_slice and slice_type, emulation prevention included. */
 const SLICE_HEADER_BYTES = 12;
 
@@ -54,8 +58,7 @@ export class H264Head extends NalUnitHead {
       this.nal = -1;
       return picture;
     }
-    // A NAL unit that starts the next access unit (§7.4.1.2.3); 14 is a prefix of each slice, not only of the first.
-    const starts = (type >= SEI && type <= AUD) || (type >= 15 && type <= 18);
+    const starts = startsAccessUnit(type);
     if (starts && this.#sliced) return this.decide();
     if (starts) this.#begun = true;
     if (type === AUD && at + 1 < end) this.#intraOnly ||= bytes[at + 1]! >> 5 === 0;
@@ -107,4 +110,12 @@ export class H264Head extends NalUnitHead {
     this.refreshPictures = 0;
     return 'key';
   }
+}
+
+/** Of the NAL unit at `at`. A picture begins with the slice whose first_mb_in_slice is 0: one bit. */
+export function h264UnitKind(bytes: Uint8Array, at: number): UnitKind {
+  const type = bytes[at]! & 0x1f;
+  if (startsAccessUnit(type)) return 'starts';
+  const isSlice = type === NON_IDR_SLICE || type === PARTITION_A || type === IDR_SLICE;
+  return isSlice && (bytes[at + 1]! & 0x80) !== 0 ? 'picture' : 'more';
 }

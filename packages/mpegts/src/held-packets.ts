@@ -7,6 +7,11 @@ export class HeldPackets {
   bytes = 0;
   gathered: Uint8Array = new Uint8Array(64 * PACKET_SIZE);
   gatheredBytes = 0;
+  /** Those of the first PES; what follows them is payload of the next. */
+  get ownBytes(): number {
+    return this.#ownBytes ?? this.gatheredBytes;
+  }
+  #ownBytes: number | undefined;
 
   add(bytes: Uint8Array, at: number): void {
     this.packets = withRoom(this.packets, this.bytes, PACKET_SIZE);
@@ -20,9 +25,15 @@ export class HeldPackets {
     this.gatheredBytes += to - from;
   }
 
+  /** The first PES has ended. */
+  endPes(): void {
+    this.#ownBytes ??= this.gatheredBytes;
+  }
+
   clear(): void {
     this.bytes = 0;
     this.gatheredBytes = 0;
+    this.#ownBytes = undefined;
   }
 }
 

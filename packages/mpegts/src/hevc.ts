@@ -1,4 +1,5 @@
 import type { Picture } from './access-unit.js';
+import type { UnitKind } from './access-unit-scan.js';
 import { BitReader } from './bit-reader.js';
 import { NalUnitHead, readOr } from './nal-unit-head.js';
 import { findSeiMessage, RECOVERY_POINT } from './sei.js';
@@ -12,6 +13,7 @@ const LAST_NAMED_SLICE = 9;
 const VPS = 32;
 const SPS = 33;
 const PPS = 34;
+const AUD = 35;
 const PREFIX_SEI = 39;
 const I_SLICE = 2;
 /** Enough for the slice segment header up to slice_type, emulation prevention included. */
@@ -118,4 +120,15 @@ function readExtraBits(bytes: Uint8Array, from: number, to: number): number {
   bits.ue(); // pps_seq_parameter_set_id
   bits.skip(2); // dependent_slice_segments_enabled_flag, output_flag_present_flag
   return bits.bits(3);
+}
+
+/** Of the NAL unit at `at`; which start an access unit says ITU-T H.265 §7.4.2.4.4. */
+export function hevcUnitKind(bytes: Uint8Array, at: number): UnitKind {
+  const type = (bytes[at]! >> 1) & 0x3f;
+  const layer = ((bytes[at]! & 1) << 5) | (bytes[at + 1]! >> 3);
+  if (layer > 0) return 'more';
+  // first_slice_segment_in_pic_flag
+  if (type <= LAST_SLICE) return (bytes[at + 2]! & 0x80) !== 0 ? 'picture' : 'more';
+  const isReserved = (type >= 41 && type <= 44) || (type >= 48 && type <= 55);
+  return (type >= VPS && type <= AUD) || type === PREFIX_SEI || isReserved ? 'starts' : 'more';
 }

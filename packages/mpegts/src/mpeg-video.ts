@@ -1,4 +1,5 @@
 import type { Picture, PictureHead, RandomAccess, VideoParameters } from './access-unit.js';
+import type { UnitKind } from './access-unit-scan.js';
 import { MediaError } from './errors.js';
 import { frameRateOf } from './frame-rate.js';
 import { findStartCode } from './start-code.js';
@@ -90,6 +91,13 @@ export class MpegVideoHead implements PictureHead {
     this.#unit = -1;
     return undefined;
   }
+}
+
+/** Of the start code value at `at` (ISO/IEC 13818-2 §6.2). */
+export function mpegVideoUnitKind(bytes: Uint8Array, at: number): UnitKind {
+  const code = bytes[at]!;
+  if (code === PICTURE) return 'picture';
+  return code === SEQUENCE_HEADER || code === GROUP ? 'starts' : 'more';
 }
 
 /** frame_rate_code (ISO/IEC 13818-2 table 6-4). */

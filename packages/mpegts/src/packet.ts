@@ -28,6 +28,15 @@ export function packetDiscontinuity(bytes: Uint8Array, at: number): boolean {
   return (bytes[at + 3]! & 0x20) !== 0 && bytes[at + 4]! > 0 && (bytes[at + 5]! & 0x80) !== 0;
 }
 
+/** program_clock_reference_base (ISO/IEC 13818-1 §2.4.3.5), 90 kHz ticks of 33 bits; −1: there is none. */
+export function packetPcr(bytes: Uint8Array, at: number): number {
+  if ((bytes[at + 3]! & 0x20) === 0 || bytes[at + 4]! < 7 || (bytes[at + 5]! & 0x10) === 0) return -1;
+  const high = bytes[at + 6]! * 0x2000000;
+  return (
+    high + ((bytes[at + 7]! << 17) | (bytes[at + 8]! << 9) | (bytes[at + 9]! << 1) | (bytes[at + 10]! >> 7))
+  );
+}
+
 /** The fourth header byte of a packet without adaptation field, not scrambled, less its continuity counter. */
 const PAYLOAD_ONLY = 0x10;
 

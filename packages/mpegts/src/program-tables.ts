@@ -16,8 +16,11 @@ export interface ProgramChoice {
   pmt: Pmt;
 }
 
-/** Why no program is taken, or none goes on: the one asked for is not in the PAT, or no PMT names video or audio. */
-export type WaitReason = 'no-program' | 'no-media';
+/**
+ * Why no program is taken, or none goes on: the one asked for is not in the PAT, no PMT names video or audio, or the video
+ * is now of a coding that is not read.
+ */
+export type WaitReason = 'no-program' | 'no-media' | 'unsupported-video';
 
 export interface ProgramTablesSink {
   /** The PIDs that carry PMTs, when they change. */
@@ -47,6 +50,8 @@ export class ProgramTables {
   #foreign = 0;
   #isImpatient = false;
   #waiting: WaitReason | undefined;
+  /** A program has been taken; what follows it is waited for, whatever becomes of it. */
+  #hasBegun = false;
 
   /** @param wanted program_number of the only program to be chosen; any where left out */
   constructor(
@@ -154,20 +159,25 @@ export class ProgramTables {
     let best: ProgramSections | undefined;
     for (const listed of candidates) {
       if (!listed.pmt && !this.#isImpatient) return;
-      if (listed.pmt && (!best || listed.rank > best.rank)) best = listed;
-      if (best?.hasVideo) break;
+      if (listed.pmt && (!best || listed.isBetterThan(best))) best = listed;
+      if (best?.rank === 'video') break;
     }
     if (best) this.#announce(best, isEnd);
   }
 
   /** A PMT may come before the encoder knows its tracks: it is no program yet, and does not end one. */
   #announce(listed: ProgramSections, isEnd: boolean): void {
-    if (listed.rank === 0 && !isEnd) {
+    if (listed.rank === 'nothing' && !isEnd) {
       this.#wait('no-media');
+      return;
+    }
+    if (listed.rank === 'unsupported video' && this.#hasBegun) {
+      this.#wait('unsupported-video');
       return;
     }
     this.#waiting = undefined;
     this.#chosen = listed.programNumber;
+    this.#hasBegun = true;
     const { pmtPid, pmt } = listed;
     this.sink.chosen({ transportStreamId: this.#transportStreamId, pmtPid, pmt: pmt! });
   }

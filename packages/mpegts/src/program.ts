@@ -23,6 +23,8 @@ export class ElementaryTrack {
   missingBytes = -1;
   /** PES seen. */
   units = 0;
+  /** Scrambled packets, the last one among them, in a row. */
+  scrambledRow = 0;
   /** Video: the parameters in force. */
   sps: VideoParameters | undefined;
   /** Audio that does not cut: tells wild timestamps. */
@@ -54,7 +56,7 @@ export interface Program {
   pcrTrack: ElementaryTrack | undefined;
   /** Tracks of before whose last PES is not whole yet. */
   leaving: ElementaryTrack[];
-  /** The one that cuts: the first video, else the first audio. */
+  /** The one that cuts: the first video that is read, else the first audio, one whose frames are read before others. */
   reference: ElementaryTrack;
 }
 
@@ -68,14 +70,15 @@ const hex = (pid: number): string => `0x${pid.toString(16).padStart(4, '0')}`;
 export function openProgram(transportStreamId: number, pmtPid: number, pmt: Pmt): Program {
   const tracks: ElementaryTrack[] = [];
   let video: ElementaryTrack | undefined;
+  let unsupported: MediaError | undefined;
   for (const stream of pmt.streams) {
     const isNoTrack = stream.pid === pmtPid || stream.pid === PAT_PID || stream.pid === NULL_PID;
     if (isNoTrack || tracks.some(({ pid }) => pid === stream.pid)) continue;
     const { kind, coding, codecs, name } = streamKind(stream, pmt);
     // A second picture cannot be played from one media playlist; it is carried along unread.
-    const carried = kind === 'video' && video !== undefined;
-    if (!carried && kind === 'video' && !videoCoding(coding))
-      throw new MediaError(
+    const carried = kind === 'video' && (video !== undefined || !videoCoding(coding));
+    if (carried)
+      unsupported ??= new MediaError(
         'unsupported-video',
         `program ${pmt.programNumber}: ${name} on PID ${hex(stream.pid)} is not supported; ` +
           'encode the picture as H.264',
@@ -86,7 +89,9 @@ export function openProgram(transportStreamId: number, pmtPid: number, pmt: Pmt)
     if (track.kind === 'video') video = track;
     tracks.push(track);
   }
-  const reference = video ?? tracks.find(({ kind }) => kind === 'audio');
+  if (unsupported && !video) throw unsupported;
+  const sound = tracks.filter(({ kind }) => kind === 'audio');
+  const reference = video ?? sound.find(({ counter }) => counter) ?? sound[0];
   if (!reference)
     throw new MediaError('no-media', `program ${pmt.programNumber}: its PMT names no video and no audio`);
   const { pcrPid } = pmt;

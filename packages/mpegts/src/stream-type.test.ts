@@ -47,7 +47,9 @@ describe('what a stream holds', () => {
     [stream(0x06, registered('DTS1')), 'audio', 'dts', 'dtsc'],
     [stream(0x82, registered('DTS2')), 'audio', 'dts', 'dtsc'],
     [stream(0x8a), 'audio', 'dts', 'dtsc'],
-    [stream(0x85), 'audio', 'dts', 'dtsh'],
+    [stream(0x85, registered('HDMV')), 'audio', 'dts', 'dtsh'],
+    [stream(0x85), 'other', 'other'],
+    [stream(0x86), 'other', 'scte-35'],
     [stream(0x06, registered('Opus'), descriptor(0x7f, 0x80, 2)), 'audio', 'opus', 'Opus'],
     [stream(0x06, descriptor(0x7f, 0x80, 2)), 'audio', 'opus', 'Opus'],
     [stream(0x06, registered('BSSD')), 'audio', 'other'],
@@ -73,7 +75,9 @@ describe('what a stream holds', () => {
 
   test.each<[string, PmtStream, Pmt, Coding]>([
     ['SCTE-35 is named once for the whole program', stream(0x86), program(registered('CUEI')), 'scte-35'],
-    ['and is DTS-HD elsewhere', stream(0x86), program(registered('HDMV')), 'dts'],
+    ['or not at all', stream(0x86), program(), 'scte-35'],
+    ['and is DTS-HD on Blu-ray', stream(0x86), program(registered('HDMV')), 'dts'],
+    ['the other DTS-HD of Blu-ray', stream(0x85), program(registered('HDMV')), 'dts'],
     ['E-AC-3 as Blu-ray has it', stream(0xa1), program(registered('HDMV')), 'e-ac-3'],
     ['not as others have it', stream(0xa1), program(), 'other'],
     ['AC-3 as ATSC has it', stream(0x81), program(registered('GA94')), 'ac-3'],

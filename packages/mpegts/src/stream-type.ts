@@ -70,8 +70,7 @@ const streamTypes = new Map<number, StreamKind>([
   [0x82, DTS],
   [0x83, audio('TrueHD or LPCM')],
   [0x84, EAC3],
-  [0x85, DTS_HD],
-  [0x86, DTS_HD],
+  [0x86, SCTE35],
   [0x87, EAC3],
   [0x8a, DTS],
   [0xc1, audio('encrypted AC-3')],
@@ -87,6 +86,8 @@ const streamTypes = new Map<number, StreamKind>([
 const bluRayTypes = new Map<number, StreamKind>([
   [0x80, audio('LPCM')],
   [0x83, audio('TrueHD')],
+  [0x85, DTS_HD],
+  [0x86, DTS_HD],
   [0x90, data('presentation graphics')],
   [0x91, data('interactive graphics')],
   [0x92, data('text subtitles')],
@@ -159,10 +160,10 @@ export function streamKind(stream: PmtStream, pmt?: Pmt): StreamKind {
   // Metadata of another format than ID3, where it says so.
   if (streamType === METADATA_PES && descriptors.some(({ tag }) => tag === METADATA))
     return descriptors.some(isId3) ? ID3 : (firstOf(descriptors, registrationOf, registrations) ?? DATA);
-  // These two are said once for the whole program (SCTE 35 §8.1), and lend others' stream types a meaning.
-  const program = new Set(pmt?.descriptors.map(registrationOf));
-  if (streamType === 0x86 && program.has('CUEI')) return SCTE35;
-  return (program.has('HDMV') && bluRayTypes.get(streamType)) || (streamTypes.get(streamType) ?? DATA);
+  const isBluRay = [...descriptors, ...(pmt?.descriptors ?? [])].some(
+    (one) => registrationOf(one) === 'HDMV',
+  );
+  return (isBluRay ? bluRayTypes.get(streamType) : undefined) ?? streamTypes.get(streamType) ?? DATA;
 }
 
 /**

@@ -52,6 +52,8 @@ describe('timelines', () => {
     ['a jump', [...steady(4), ...steady(3, 9_999_000)], [...good(4), 'jump', 'good', 'good']],
     ['a jump back by 1 s', [...steady(40), ...steady(3, 15 * STEP)], [...good(40), 'jump', 'good', 'good']],
     ['a silence of 9 s', [...steady(4), ...steady(3, 9 * SECOND)], [...good(4), 'silence', 'good', 'good']],
+    ['one picture in 12 s', [0, 1, 2, 3, 4, 5].map((n) => n * 12 * SECOND), good(6)],
+    ['one in 5 s, not quite evenly', [0, 5, 10.1, 15, 20].map((n) => n * SECOND), good(5)],
     ['one picture a second', [0, 1, 2, 3, 4, 5, 6].map((n) => n * SECOND), good(7)],
     [
       'PTS wild, DTS not',

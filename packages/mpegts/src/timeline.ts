@@ -29,6 +29,8 @@ export class Timeline {
   /** Between pictures that were believed. */
   readonly #step = new MiddleOfThree();
   #last = NO_TIMESTAMP;
+  /** Of the picture before the last, where it was believed. */
+  #before = NO_TIMESTAMP;
   /** PTS − DTS of the last key picture, and of the picture before, believed or not. */
   #keyOffset = 0;
   #offset = 0;
@@ -64,7 +66,7 @@ export class Timeline {
     }
     const follows = this.#isAnnounced
       ? this.#regularity.isNext(this.#last, dts)
-      : this.#regularity.follows(this.#last, dts);
+      : this.#regularity.follows(this.#last, dts) || this.#wasAhead(dts);
     this.#regularity.note(dts);
     if (follows && isOffsetGood) {
       this.#accept();
@@ -81,7 +83,7 @@ export class Timeline {
     const regularity = this.#regularity;
     const followsDoubtful = regularity.follows(this.#doubtfulDts, next);
     if (this.#last === NO_TIMESTAMP) return this.#resolveFirst(next, followsDoubtful);
-    const isAlone = regularity.follows(this.#last, next);
+    const isAlone = regularity.goesOn(this.#last, next);
     // Where another clock is announced and is but a little off, the next one follows on either.
     const isMoved = this.#isAnnounced ? regularity.isNext(this.#doubtfulDts, next) : !isAlone;
     return followsDoubtful && isMoved ? this.settle() : this.#reject(this.#expected(next));
@@ -89,9 +91,8 @@ export class Timeline {
 
   /** Settles the doubt without waiting for more: the timestamp is right. */
   settle(): Verdict {
-    const { near } = this.#regularity;
     const silence = this.#last === NO_TIMESTAMP ? 0 : timestampDelta(this.#last, this.#doubtfulDts);
-    const isJump = silence < -near || silence > FURTHEST_FORWARD || this.#isAnnounced;
+    const isJump = silence < 0 || silence > FURTHEST_FORWARD || this.#isAnnounced;
     const isFirst = this.#last === NO_TIMESTAMP;
     if (!isFirst) this.#last = NO_TIMESTAMP;
     this.#accept();
@@ -106,6 +107,7 @@ export class Timeline {
 
   reset(): void {
     this.#last = NO_TIMESTAMP;
+    this.#before = NO_TIMESTAMP;
     this.#second = NO_TIMESTAMP;
     this.#isAnnounced = false;
     this.#regularity.reset();
@@ -121,11 +123,17 @@ export class Timeline {
     }
     const second = this.#second;
     this.#second = NO_TIMESTAMP;
+    if (this.#regularity.isEven(this.#doubtfulDts, second, next)) return this.settle();
     if (!this.#regularity.follows(second, next)) return this.#reject(NO_TIMESTAMP);
     const verdict = this.#reject(wrapTimestamp(2 * second - next));
     // The one behind it is the first that can be held against those that follow.
     this.#last = NO_TIMESTAMP;
     return verdict;
+  }
+
+  /** Whether the last timestamp was a little too far on, and was believed; `dts` goes on from the one before it. */
+  #wasAhead(dts: number): boolean {
+    return this.#before !== NO_TIMESTAMP && this.#regularity.isNext(this.#before, dts);
   }
 
   get #reordering(): number {
@@ -146,6 +154,7 @@ export class Timeline {
 
   #accept(): void {
     if (this.#last !== NO_TIMESTAMP) this.#step.take(timestampDelta(this.#last, this.#doubtfulDts));
+    this.#before = this.#last;
     this.#last = this.#doubtfulDts;
     if (this.#isKey) this.#keyOffset = this.#doubtfulOffset;
     this.#isAnnounced = false;
@@ -159,6 +168,7 @@ export class Timeline {
     this.dts = dts;
     this.pts = NO_TIMESTAMP;
     if (dts === NO_TIMESTAMP) return 'wild';
+    this.#before = this.#last;
     this.#last = dts;
     // Both may be wild by as much, or the one, or the other.
     const usual = wrapTimestamp(dts + this.#keyOffset);

@@ -3,11 +3,19 @@ import { NO_TIMESTAMP } from './pes.js';
 
 /** The PES that starts with the next packet of its track. One object, overwritten for each. */
 export interface Unit {
-  /** 90 kHz ticks of 33 bits; `NO_TIMESTAMP` where there is none, or none that can be believed. */
+  /**
+   * 90 kHz ticks of 33 bits; `NO_TIMESTAMP` where there is none, or none that can be believed. Of the first key picture
+   * that begins in the PES, else of the first picture.
+   */
   pts: number;
+  /** Of the first picture that begins in the PES. */
   dts: number;
   /** A player can start here. Audio: always. */
   key: boolean;
+  /** Pictures that begin in the PES, as far as is known: 1 where it is not looked at as a whole. */
+  pictures: number;
+  /** PTS where the last of them is shown, in a stream that goes on as it is: `pts` where there is but one. */
+  lastPts: number;
   /** Video, where `key`: what a player that joins there sees. */
   access: RandomAccess;
   /**
@@ -20,5 +28,14 @@ export interface Unit {
 }
 
 export function emptyUnit(): Unit {
-  return { pts: NO_TIMESTAMP, dts: NO_TIMESTAMP, key: false, access: 'closed', jump: false, changed: false };
+  return {
+    pts: NO_TIMESTAMP,
+    dts: NO_TIMESTAMP,
+    key: false,
+    pictures: 1,
+    lastPts: NO_TIMESTAMP,
+    access: 'closed',
+    jump: false,
+    changed: false,
+  };
 }

@@ -1,14 +1,17 @@
 import type { PictureHead, VideoParameters } from './access-unit.js';
-import { H264Head } from './h264.js';
-import { HevcHead } from './hevc.js';
+import type { UnitKind } from './access-unit-scan.js';
+import { H264Head, h264UnitKind } from './h264.js';
+import { HevcHead, hevcUnitKind } from './hevc.js';
 import { readHevcParameters } from './hevc-sps.js';
-import { MpegVideoHead, readSequenceHeader } from './mpeg-video.js';
+import { mpegVideoUnitKind, MpegVideoHead, readSequenceHeader } from './mpeg-video.js';
 import { readSps } from './sps.js';
 
 /** How the pictures of a video codec are found and described. */
 export interface VideoCoding {
   /** A fresh one for each track. */
   head(): PictureHead;
+  /** @param at behind a start code prefix; three bytes are there */
+  unitKind(bytes: Uint8Array, at: number): UnitKind;
   /**
    * @param bytes what stands at `[spsFrom, spsTo)` of the head
    * @throws MediaError `bad-parameter-set`
@@ -17,9 +20,13 @@ export interface VideoCoding {
 }
 
 export const videoCodings = {
-  h264: { head: () => new H264Head(), parameters: readSps },
-  hevc: { head: () => new HevcHead(), parameters: readHevcParameters },
-  'mpeg-video': { head: () => new MpegVideoHead(), parameters: readSequenceHeader },
+  h264: { head: () => new H264Head(), unitKind: h264UnitKind, parameters: readSps },
+  hevc: { head: () => new HevcHead(), unitKind: hevcUnitKind, parameters: readHevcParameters },
+  'mpeg-video': {
+    head: () => new MpegVideoHead(),
+    unitKind: mpegVideoUnitKind,
+    parameters: readSequenceHeader,
+  },
 } as const satisfies Record<string, VideoCoding>;
 
 /** Of a `Coding`; `undefined`: not one whose pictures are found. */

@@ -41,6 +41,34 @@ describe('when packets are due, milliseconds', () => {
     expect(result.at(-1)).toBeCloseTo(1000, 6);
   });
 
+  test('without PCRs: by the DTS of the first PID, until there are some', () => {
+    const pes = (pid: number, seconds: number): Uint8Array => {
+      const ticks = Math.round(seconds * 90_000);
+      const bytes = new Uint8Array(188).fill(0xff);
+      // PTS alone, in 3, 15 and 15 bits with a marker behind each.
+      const stamp = [
+        0x21,
+        ticks >> 22,
+        ((ticks >> 14) & 0xfe) | 1,
+        (ticks >> 7) & 255,
+        ((ticks << 1) & 0xfe) | 1,
+      ];
+      bytes.set([0x47, 0x40 | (pid >> 8), pid & 255, 0x10, 0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5, ...stamp]);
+      return bytes;
+    };
+    // I P B B P B B in decoding order; what goes back is due at once.
+    const seconds = [10, 10.12, 10.04, 10.08, 10.24, 10.16, 10.2];
+    const own = new ClockPace();
+    expect(seconds.map((at) => own.due(pes(256, at), 0))).toEqual(
+      [0, 120, undefined, undefined, 240, undefined, undefined].map((due) => due && expect.closeTo(due, 6)),
+    );
+    expect(own.due(pes(300, 77), 0)).toBeUndefined();
+    // A PCR takes over where it stands; then it alone tells.
+    expect(own.due(clockPacket(400, 90_000), 0)).toBeCloseTo(240, 6);
+    expect(own.due(pes(256, 99), 0)).toBeUndefined();
+    expect(own.due(clockPacket(400, 99_000), 0)).toBeCloseTo(340, 6);
+  });
+
   test('packets without a clock, and damaged ones, say nothing', () => {
     const pace = new ClockPace();
     const plain = clockPacket(256, 1);

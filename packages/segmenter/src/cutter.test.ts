@@ -196,10 +196,45 @@ describe('without key pictures', () => {
     }
   });
 
-  test('once one has come, only they count', () => {
+  test('who saw the only key picture cuts like those who joined later, once it is clear that it was the only one', () => {
+    const stream = pictures(1.48, 1000, 90);
+    const [all, late] = [stream, stream.slice(500)].map((some) => {
+      const cutter = new Cutter(6);
+      cutter.setTargetDuration(6);
+      return cuts(cutter, some);
+    });
+    // Forced after 6.48 s, and once more; from then on slots of 6 s: 12, 18 …
+    expect(all!.slice(0, 5).map(([at, why]) => [at.toFixed(2), why])).toEqual([
+      ['1.48', 'start'],
+      ['7.96', 'forced'],
+      ['14.44', 'forced'],
+      ['18.00', 'cut'],
+      ['24.00', 'cut'],
+    ]);
+    expect(late!.length).toBeGreaterThan(8);
+    expect(all!.slice(-late!.length).map(([at]) => at)).toEqual(late!.map(([at]) => at));
+  });
+
+  test.each([1, 100, 400, 700, 1000])(
+    'GOPs of more than two segments: each key picture begins one, for who joined at picture %d, too',
+    (join) => {
+      const stream = pictures(1.48, 20, 90);
+      const [all, late] = [stream, stream.slice(join)].map((some) => {
+        const cutter = new Cutter(6);
+        cutter.setTargetDuration(6);
+        return cuts(cutter, some).map(([at]) => at);
+      });
+      for (const at of [21.48, 41.48, 61.48, 81.48]) expect(all).toContain(at);
+      const from = late!.find((at) => [21.48, 41.48, 61.48].includes(at))!;
+      expect(late!.filter((at) => at >= from)).toEqual(all!.filter((at) => at >= from));
+    },
+  );
+
+  test('the first one cuts, and then only they count', () => {
     const cutter = new Cutter(2);
     cuts(cutter, keyless(0, 9));
     expect(cuts(cutter, pictures(9, 3, 9))).toEqual([
+      [9, 'cut'],
       [12, 'cut'],
       [15, 'cut'],
     ]);

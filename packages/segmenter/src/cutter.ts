@@ -31,8 +31,9 @@ const GAP_PICTURES = 16;
  * the key picture before it. It has no other memory, so whoever joins later cuts at the same pictures; after a wrap of
  * the 33 bits the slot always differs.
  *
- * Where no key picture comes for as long as a segment may be, every picture counts as one until the first comes: such a
- * stream is cut at the slots all the same.
+ * Where no key picture comes for as long as a segment may be, every picture counts as one until the first comes, which
+ * cuts whatever its slot: such a stream is cut at the slots all the same. Who saw a key picture long ago notices that
+ * when a segment that had to begin without one has to end without one, and then cuts like those who joined later.
  */
 export class Cutter {
   /** Why the segment that was started last does not go on from the one before it. */
@@ -51,6 +52,8 @@ export class Cutter {
   #pending: DiscontinuityReason | undefined = 'start';
   #change = false;
   #keyless = false;
+  /** The open segment had to begin without a key picture, and none has come since. */
+  #isForced = false;
   /** PTS of the first picture that no segment could start at, and the furthest one since. */
   #waitingSince = NO_TIMESTAMP;
   #waitingReach = 0;
@@ -99,19 +102,25 @@ export class Cutter {
       return this.#begin(pts, key, true);
     }
     this.#step = Math.max(this.#step, Math.min(since - this.#reach, gap));
-    if (key) this.#keyless = false;
+    const isFirstKey = key && this.#keyless;
+    if (key) this.#keyless = this.#isForced = false;
     // B pictures may go back over the border of a slot.
     const counts = key || (this.#keyless && since > this.#reach);
     const slot = this.#slot(pts);
-    const cut = counts && slot !== this.#keySlot;
+    const cut = counts && (slot !== this.#keySlot || isFirstKey);
     if (counts) this.#keySlot = slot;
     // A picture that is shown until too late: said to end in time, the next one follows all the same.
     const isOver = since >= this.#limitTicks && this.#reach < this.#limitTicks;
     this.endPts = isOver ? wrapTimestamp(this.#start + this.#limitTicks - 1) : pts;
     if (this.#change && counts) return this.#next(pts, 'change', 'tables');
     if (cut) return this.#next(pts, 'cut', undefined);
-    if (since > 0 && since + Math.max(frameTicks, this.#step) >= this.#limitTicks)
+    if (since > 0 && since + Math.max(frameTicks, this.#step) >= this.#limitTicks) {
+      if (this.#isForced) {
+        this.#keyless = true;
+        this.#keySlot = slot;
+      }
       return this.#change ? this.#next(pts, 'change', 'tables') : this.#next(pts, 'forced', undefined);
+    }
     if (since > this.#reach) this.#reach = since;
     return 'on';
   }
@@ -155,6 +164,7 @@ export class Cutter {
     // Whoever joined later must know as much: what earlier segments were like plays no part.
     this.#step = 0;
     this.#change = false;
+    this.#isForced = decision === 'forced';
     this.discontinuity = discontinuity;
     return decision;
   }

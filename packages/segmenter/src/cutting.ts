@@ -10,31 +10,27 @@ import {
   type Unit,
   type WaitReason,
 } from '@hls-uplink/mpegts';
+import type { DiscontinuityReason } from '@hls-uplink/protocol';
 import { silentLogger, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { CutSink } from './cut-segment.js';
 import { Cutter, type Decision } from './cutter.js';
 import { Delivery, type About } from './delivery.js';
 import { Disk, isInMemory } from './disk.js';
 import { InputRemarks } from './input-remarks.js';
+import { InputTally, type CuttingCounters } from './input-tally.js';
 import { Pace } from './pace.js';
-import { PictureSilence } from './picture-silence.js';
+import { PictureSilence, type Measure } from './picture-silence.js';
 import { ProgramRemarks } from './program-remarks.js';
-import { nothingCame } from './refusal.js';
 import { SegmentWriter } from './segment-writer.js';
 import type { SpareFiles } from './spare-files.js';
+import { StartWait } from './start-wait.js';
 import { completeTracks, describeTracks } from './track-description.js';
 import { TrackRemarks } from './track-remarks.js';
 
+export type { CuttingCounters };
+
 /** Bytes without any packet structure after which the input is refused. */
 const NO_SYNC_BYTES = 1 << 20;
-/**
- * Bytes not yet written from which on `push` asks to wait, and down to which it does. From the first on it waits for a
- * while only, so that a fast input takes no more memory than it must, and a live one rides over a disk that stops.
- */
-const PENDING_EAGER = 1 << 20;
-const EAGER_WAIT_MS = 20;
-const PENDING_HIGH = 8 << 20;
-const PENDING_LOW = 2 << 20;
 /** Longest wait for the sound after a cut, seconds of stream time. */
 const AUDIO_WAIT_SECONDS = 2;
 
@@ -56,39 +52,18 @@ export interface CuttingOptions {
   spares?: SpareFiles;
 }
 
-/** What was read and what was wrong with it, since the start. */
-export interface CuttingCounters {
-  bytes: number;
-  packets: number;
-  skippedBytes: number;
-  resyncs: number;
-  transportErrors: number;
-  nullPackets: number;
-  foreignPackets: number;
-  scrambledPackets: number;
-  continuityErrors: number;
-  crcErrors: number;
-  badSections: number;
-  wildTimestamps: number;
-  droppedPackets: number;
-  segments: number;
-  lost: number;
-}
-
 /**
  * The cutting pipeline: bytes → packets → program → cuts → segment files → sink.
  *
- * `push` throws a `MediaError` when the input cannot be segmented (`no-sync` after 1 MB without packets,
- * `unsupported-video`, `no-media`), also in mid-stream; what was cut before is handed on, and
- * further pushes throw the same. `finish` throws one when nothing came of the whole input (`empty`, `no-sync`,
- * `no-tables`, `no-program`, `no-media`, `no-key-picture`).
+ * `push` throws a `MediaError` when the input cannot be segmented (`no-sync` after 1 MB without packets; `unsupported-video`
+ * of the only program), and from then on. `finish` throws one when nothing came of the whole input (`empty`, `no-sync`,
+ * `no-tables`, `no-program`, `no-media`, `scrambled`, `no-timestamps`, `no-key-picture`).
  */
 export class Cutting implements DemuxerSink {
   #bytes = 0;
   #position: number | undefined;
   #started = false;
   #refusal: MediaError | undefined;
-  #goneContinuityErrors = 0;
   #tracks: ElementaryTrack[] = [];
   /** The one that cuts. */
   #reference: ElementaryTrack | undefined;
@@ -100,9 +75,13 @@ export class Cutting implements DemuxerSink {
   readonly #delivery: Delivery;
   readonly #packetizer: Packetizer;
   readonly #demuxer: Demuxer;
+  readonly #tally: InputTally;
   readonly #cutter: Cutter;
   readonly #pace = new Pace();
   readonly #silence = new PictureSilence();
+  readonly #startWait: StartWait;
+  /** The program's video is of a coding that is not read: what comes is of no use. */
+  #isBarred = false;
   readonly #disk: Disk;
   readonly #writer: SegmentWriter<About>;
 
@@ -125,6 +104,8 @@ export class Cutting implements DemuxerSink {
     this.#delivery = new Delivery(sink, logger);
     this.#demuxer = new Demuxer(this, program);
     this.#packetizer = new Packetizer(this.#demuxer);
+    this.#tally = new InputTally(this.#packetizer, this.#demuxer);
+    this.#startWait = new StartWait(logger, clock, this.#packetizer, this.#demuxer);
     this.#cutter = new Cutter(targetSeconds);
     this.#disk = new Disk(clock, targetSeconds * 1000, inMemory, spares);
     this.#writer = new SegmentWriter<About>({
@@ -154,16 +135,15 @@ export class Cutting implements DemuxerSink {
     this.#bytes += chunk.length;
     try {
       this.#packetizer.push(chunk);
-      this.#inputRemarks.look(this.#packetizer.stride, this.#demuxer.scrambledPackets);
+      this.#inputRemarks.look(this.#packetizer.stride, this.#demuxer.isScrambled);
       if (!this.#packetizer.found && this.#packetizer.skippedBytes > NO_SYNC_BYTES)
         throw new MediaError('no-sync', 'the input is no transport stream: no packets in its first megabyte');
+      this.#watch(chunk.length);
     } catch (error) {
       if (error instanceof MediaError) this.#refuse(error);
       throw error;
     }
-    const { pendingBytes } = this.#disk;
-    if (pendingBytes > PENDING_HIGH) return this.#disk.below(PENDING_LOW);
-    if (pendingBytes > PENDING_EAGER) return this.#disk.below(PENDING_EAGER, EAGER_WAIT_MS);
+    return this.#disk.room();
   }
 
   /** The channel's target duration, seconds: no segment will round above it. */
@@ -176,9 +156,11 @@ export class Cutting implements DemuxerSink {
     this.#logger.info('input interrupted', { reason });
     this.#drain(false);
     this.#end('break');
+    this.#inputRemarks.rest(this.counters);
     this.#demuxer.restart();
     this.#pace.jump();
     this.#cutter.break('start');
+    this.#startWait.pause();
   }
 
   /**
@@ -192,9 +174,11 @@ export class Cutting implements DemuxerSink {
       this.#drain(true);
       this.#end(ended);
     }
+    // Where nothing came of it the refusal says why.
+    if (this.#started) this.#inputRemarks.rest(this.counters);
     await this.#delivery.done;
     if (this.#refusal && !hasSaid) throw this.#refusal;
-    if (!this.#started && !this.#refusal) throw nothingCame(this.#packetizer, this.#demuxer);
+    if (!this.#started && !this.#refusal) throw this.#startWait.refusal();
   }
 
   /** Resolves when all segments that have ended so far are on disk and handed on. */
@@ -203,29 +187,18 @@ export class Cutting implements DemuxerSink {
   }
 
   get counters(): CuttingCounters {
-    const { packets, skippedBytes, resyncs } = this.#packetizer;
-    const { transportErrors, nullPackets, foreignPackets, scrambledPackets, wildTimestamps, tables } =
-      this.#demuxer;
     return {
       bytes: this.#bytes,
-      packets,
-      skippedBytes,
-      resyncs,
-      transportErrors,
-      nullPackets,
-      foreignPackets,
-      scrambledPackets,
-      continuityErrors: this.#tracks.reduce(
-        (sum, t) => sum + t.continuity.errors,
-        this.#goneContinuityErrors,
-      ),
-      crcErrors: tables.crcErrors,
-      badSections: tables.badSections,
-      wildTimestamps,
+      ...this.#tally.counters,
       droppedPackets: this.#writer.droppedPackets,
       segments: this.#delivery.segments,
       lost: this.#delivery.lost,
     };
+  }
+
+  /** Packets found so far. */
+  get packetsFound(): number {
+    return this.#packetizer.packets;
   }
 
   /** PTS of the newest picture (audio alone: PES), for the status line. */
@@ -244,14 +217,14 @@ export class Cutting implements DemuxerSink {
     if (before.length > 0 && !same) {
       this.#programRemarks.changed(program.pmt);
       if (before.includes(program.reference)) this.#cutter.change();
-      else {
-        this.#end('break');
-        this.#cutter.break('tables');
+      else this.#breakOff('tables');
+      if (program.reference !== this.#reference) {
+        this.#pace.reset();
+        this.#startWait.over();
       }
-      if (program.reference !== this.#reference) this.#pace.reset();
     }
-    for (const track of before)
-      if (!program.tracks.includes(track)) this.#goneContinuityErrors += track.continuity.errors;
+    this.#isBarred = false;
+    this.#tally.follow(program.tracks);
     this.#tracks = program.tracks;
     this.#reference = program.reference;
     this.#writer.program(program);
@@ -260,6 +233,7 @@ export class Cutting implements DemuxerSink {
   /** @internal */
   waiting(reason: WaitReason): void {
     const { wanted, programs } = this.#demuxer.tables;
+    this.#isBarred ||= reason === 'unsupported-video';
     this.#programRemarks.waiting(reason, wanted, programs);
   }
 
@@ -267,15 +241,23 @@ export class Cutting implements DemuxerSink {
   unit(track: ElementaryTrack, unit: Unit): void {
     if (track !== this.#demuxer.program!.reference) {
       if (unit.changed) this.#cutter.change();
-      if (track.kind === 'audio' && this.#writer.about) this.#hear(track, unit);
+      if (track.kind === 'audio' && this.#writer.about && this.#silence.hears(track, unit.pts, unit.jump))
+        this.#fallSilent('sound');
       this.#writer.begin(track, unit.pts, unit.jump);
       return;
     }
-    this.#silence.end();
-    const { pts, dts, key, jump, changed } = unit;
-    const decision = this.#cutter.unit(pts, key, jump, changed, this.#pace.frameTicks(track));
+    const { pts, dts, key, jump, changed, pictures, lastPts } = unit;
+    if (this.#isBarred) {
+      if (this.#writer.about) this.#breakOff('tables');
+      return;
+    }
+    if (pts !== NO_TIMESTAMP) this.#silence.end();
+    if (key) this.#pace.key(this.#tally.damages);
+    const decision = this.#cutter.unit(pts, key, jump, changed, this.#pace.frameTicks(track) * pictures);
     // Where a refresh begins a segment may begin, but no player sees a whole picture at once.
     const independent = key && unit.access !== 'gradual';
+    const isBreak = decision === 'break' || decision === 'break-start';
+    if (isBreak && (jump || !changed)) this.#trackRemarks.jumped(this.#pace.since(dts), decision === 'break');
     switch (decision) {
       case 'cut':
       case 'forced':
@@ -283,7 +265,7 @@ export class Cutting implements DemuxerSink {
         const about = this.#writer.about!;
         about.endPts = this.#cutter.endPts;
         about.ended = decision === 'change' ? 'break' : decision;
-        this.#pace.unit(pts, dts, key, true);
+        this.#pace.unit(pts, dts, key, true, pictures, lastPts);
         this.#writer.cut(pts, dts, this.#about(pts, independent));
         break;
       }
@@ -296,18 +278,19 @@ export class Cutting implements DemuxerSink {
         about.endPts = this.#pace.end(track);
         about.ended = 'break';
         this.#pace.jump();
-        this.#pace.unit(pts, dts, key, true);
+        this.#pace.unit(pts, dts, key, true, pictures, lastPts);
         // Sound is on the clock that was until it jumps, too.
         this.#writer.cut(jump ? about.endPts : pts, dts, this.#about(pts, independent), jump);
         break;
       }
       case 'start':
-        this.#start(pts, dts, key, independent);
+        this.#start(unit, independent);
         break;
       case 'on':
-        this.#pace.unit(pts, dts, key, false);
+        this.#pace.unit(pts, dts, key, false, pictures, lastPts);
         break;
       case 'wait':
+        this.#startWait.unit(pts);
         break;
     }
     if (track.kind === 'video' && !independent) this.#remarkStart(track, decision, key);
@@ -321,13 +304,19 @@ export class Cutting implements DemuxerSink {
   }
 
   /** @internal */
+  pcr(ticks: number): void {
+    if (this.#writer.about && this.#silence.passes(ticks)) this.#fallSilent('PCR');
+  }
+
+  /** @internal */
   flush(): void {
     this.#writer.flush();
   }
 
-  #start(pts: number, dts: number, key: boolean, independent: boolean): void {
+  #start({ pts, dts, key, pictures, lastPts }: Unit, independent: boolean): void {
     this.#started = true;
-    this.#pace.unit(pts, dts, key, true);
+    this.#startWait.over();
+    this.#pace.unit(pts, dts, key, true, pictures, lastPts);
     this.#writer.start(this.#about(pts, independent));
   }
 
@@ -344,13 +333,23 @@ export class Cutting implements DemuxerSink {
     };
   }
 
-  /** Sound of the open segment, which does not wait for pictures for ever. */
-  #hear(track: ElementaryTrack, { pts, jump }: Unit): void {
-    if (!this.#silence.hears(track, pts, jump)) return;
-    this.#trackRemarks.picturesAway();
+  /** Bytes have been read. */
+  #watch(bytes: number): void {
+    const measure = this.#writer.about && this.#silence.reads(bytes, this.#clock.monotonic());
+    if (measure) this.#fallSilent(measure);
+    else if (!this.#writer.about && !this.#isBarred) this.#startWait.look();
+  }
+
+  #fallSilent(measure: Measure): void {
+    this.#trackRemarks.picturesAway(measure);
+    this.#breakOff('timestamps');
+  }
+
+  /** The open segment ends; the next starts at a key picture, with a discontinuity. */
+  #breakOff(reason: DiscontinuityReason): void {
     this.#end('break');
     this.#pace.jump();
-    this.#cutter.break('timestamps');
+    this.#cutter.break(reason);
   }
 
   /** What is still on the way through packetizer and demuxer comes out. */
@@ -392,9 +391,10 @@ export class Cutting implements DemuxerSink {
 
   #remark(tracks: readonly ElementaryTrack[]): void {
     this.#trackRemarks.tracks(tracks);
-    const reference = this.#demuxer.program?.reference;
+    const reference = this.#reference;
     const { gop } = this.#pace;
-    if (reference?.kind === 'video' && gop !== undefined)
+    // What was measured is of the track that cuts now; a segment of before it may close only then.
+    if (reference?.kind === 'video' && gop !== undefined && tracks.includes(reference))
       this.#trackRemarks.gop(gop, this.#pace.frameRate(reference));
   }
 }

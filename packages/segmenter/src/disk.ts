@@ -6,6 +6,14 @@ import type { SpareFiles } from './spare-files.js';
 const WRITE_BYTES = 1024 * 1024;
 /** A spool in memory is written at once, while the bytes are in the cache. */
 const MEMORY_WRITE_BYTES = 128 * 1024;
+/**
+ * Bytes not yet written from which on whoever writes has to wait, and down to which. From the first on it waits for a
+ * while only, so that a fast input takes no more memory than it must, and a live one rides over a disk that stops.
+ */
+const PENDING_EAGER = 1 << 20;
+const EAGER_WAIT_MS = 20;
+const PENDING_HIGH = 8 << 20;
+const PENDING_LOW = 2 << 20;
 /** Write buffers kept for reuse. */
 const SPARE_BUFFERS = 2;
 /** statfs(2): file systems whose files are memory. */
@@ -39,6 +47,12 @@ export class Disk {
 
   recycle(buffer: Buffer): void {
     if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer);
+  }
+
+  /** A promise when too much is on its way: write on when it resolves. */
+  room(): Promise<void> | undefined {
+    if (this.pendingBytes > PENDING_HIGH) return this.below(PENDING_LOW);
+    return this.pendingBytes > PENDING_EAGER ? this.below(PENDING_EAGER, EAGER_WAIT_MS) : undefined;
   }
 
   /** Resolves when no more than `bytes` are on their way, or after `ms`. */

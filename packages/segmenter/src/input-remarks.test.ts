@@ -29,4 +29,10 @@ test('what is damaged is told when it comes, and then once a minute, as much as 
   clock.advance(60_000);
   remarks.damages({ ...none, continuityErrors: 5, wildTimestamps: 1 });
   expect(said).toHaveLength(2);
+  // At the end what is new is told at once, so that what was told adds up.
+  remarks.damages({ ...none, continuityErrors: 6, wildTimestamps: 1 });
+  remarks.damages({ ...none, continuityErrors: 7, wildTimestamps: 1 });
+  remarks.rest({ ...none, continuityErrors: 8, wildTimestamps: 1 });
+  remarks.rest({ ...none, continuityErrors: 8, wildTimestamps: 1 });
+  expect(said.slice(2)).toEqual([{ continuityErrors: 1 }, { continuityErrors: 2 }]);
 });

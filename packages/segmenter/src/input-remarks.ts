@@ -30,14 +30,14 @@ export class InputRemarks {
 
   /**
    * @param stride from sync byte to sync byte; 0: not yet known
-   * @param scrambledPackets so far
+   * @param isScrambled a track is, or was
    */
-  look(stride: number, scrambledPackets: number): void {
+  look(stride: number, isScrambled: boolean): void {
     if (stride > 0 && stride !== this.#stride) {
       this.#stride = stride;
       this.logger.info(`packets of ${stride} bytes; they go out as ${PACKET_SIZE}`);
     }
-    if (scrambledPackets > 0 && !this.#isScrambled) {
+    if (isScrambled && !this.#isScrambled) {
       this.#isScrambled = true;
       this.logger.warn(
         'packets are scrambled; they are passed on as they are: descramble the stream before, or players see nothing',
@@ -47,12 +47,19 @@ export class InputRemarks {
 
   /** @param counters since the start */
   damages(counters: Damages): void {
-    const risen = DAMAGES.filter((name) => counters[name] > (this.#told?.[name] ?? 0));
+    if (this.#risen(counters).length > 0) this.#limit.say('damages', () => this.rest(counters));
+  }
+
+  /** The input ended, or is away for a while: what has not been told yet. */
+  rest(counters: Damages): void {
+    const risen = this.#risen(counters);
     if (risen.length === 0) return;
-    this.#limit.say('damages', () => {
-      const fields = risen.map((name) => [name, counters[name] - (this.#told?.[name] ?? 0)] as const);
-      this.#told = counters;
-      this.logger.warn('the input is damaged; what is good of it goes on', Object.fromEntries(fields));
-    });
+    const fields = risen.map((name) => [name, counters[name] - (this.#told?.[name] ?? 0)] as const);
+    this.#told = counters;
+    this.logger.warn('the input is damaged; what is good of it goes on', Object.fromEntries(fields));
+  }
+
+  #risen(counters: Damages): (typeof DAMAGES)[number][] {
+    return DAMAGES.filter((name) => counters[name] > (this.#told?.[name] ?? 0));
   }
 }

@@ -27,6 +27,8 @@ export interface LiveSourceOptions {
   presence: Presence;
   /** Without data for so long, the connection is made anew; 0: never. */
   timeoutMs: number;
+  /** Rises whenever what was handed on had data in it; left out: all is data. */
+  found?: () => number;
   /** The end of a connection that gave something is the end of the input. */
   endsWithPeer: boolean;
 }
@@ -89,12 +91,13 @@ class Connection {
   async *read(): AsyncGenerator<Uint8Array> {
     const stop = (): void => this.#stop.abort();
     this.signal.addEventListener('abort', stop, { once: true });
-    const { clock, timeoutMs } = this.options;
+    const { clock, timeoutMs, found } = this.options;
     const chunks = watchSilence(this.feed.connect(this.#stop.signal), {
       clock,
       timeoutMs,
+      ...(found && { found }),
       onSilence: () => {
-        this.#end('silence', `nothing has come for ${timeoutMs / 1000} s`);
+        this.#end('silence', `${found ? 'no packets have' : 'nothing has'} come for ${timeoutMs / 1000} s`);
         stop();
       },
     });

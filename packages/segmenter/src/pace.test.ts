@@ -34,3 +34,34 @@ test('a segment that has only begun is described by the rate of the one before',
   pace.unit(pts + 42 * 90, pts + 42 * 90, false, false);
   expect(pace.frameRate(track)).not.toBeUndefined();
 });
+
+/** Key picture distances, ticks, that a pace is left with when pictures of 25 a second go as `each` says. */
+function gopOf(each: (n: number) => { gone?: boolean; damages?: number; by?: number }): number | undefined {
+  const pace = new Pace();
+  for (let n = 0; n < 300; n++) {
+    const { gone = false, damages = 0, by = 0 } = each(n);
+    if (gone) continue;
+    if (n % 50 === 0) pace.key(damages);
+    pace.unit(90_000 + n * 3600 + by, 90_000 + n * 3600 + by, n % 50 === 0, n === 0);
+  }
+  return pace.gop;
+}
+
+test.each<[string, Parameters<typeof gopOf>[0]]>([
+  ['good', () => ({})],
+  ['a key picture is lost', (n) => ({ gone: n === 100, damages: n > 100 ? 1 : 0 })],
+  ['four seconds are lost, which no counter tells', (n) => ({ gone: n > 110 && n < 210 })],
+  ['silence of 3 s', (n) => ({ by: n > 120 ? 270_000 : 0 })],
+])('the distance of key pictures is 2 s: %s', (_, each) => {
+  expect(gopOf(each)).toBe(180_000);
+});
+
+test('a picture every 5 s is no hole', () => {
+  const pace = new Pace();
+  for (let n = 0; n < 12; n++) {
+    const isKey = n % 4 === 0;
+    if (isKey) pace.key(0);
+    pace.unit(n * 450_000, n * 450_000, isKey, n === 0);
+  }
+  expect(pace.gop).toBe(4 * 450_000);
+});

@@ -14,6 +14,9 @@ const RATE_TOLERANCE = 0.005;
 /** A picture may be shown longer or shorter by this part than those around it. */
 const UNEVEN = 0.25;
 const USUAL_RATES = [23.976, 24, 25, 29.97, 30, 50, 59.94, 60, 100, 119.88, 120];
+/** A longer time without pictures is a hole: ticks, and pictures. */
+const HOLE_TICKS = TICKS_PER_SECOND;
+const HOLE_PICTURES = 4;
 /** A key picture distance is stated anew when it has grown by more than this part. */
 const GOP_GROWTH = 1.01;
 
@@ -22,6 +25,8 @@ export class Pace {
   /** Longest distance between key pictures, 90 kHz ticks. */
   gop: number | undefined;
   #clock = NO_TIMESTAMP;
+  /** Pictures in the PES of that time. */
+  #clockPictures = 1;
   /** Holes count for nothing, nor does the reordering where there are PTS alone. */
   readonly #step = new MiddleOfThree();
   /** Of the open segment. */
@@ -37,16 +42,37 @@ export class Pace {
   /** Largest PTS of the open segment. */
   #endPts = NO_TIMESTAMP;
   #keyPts = NO_TIMESTAMP;
+  /** Of the input, when the last key picture came. */
+  #damages = 0;
+  /** Since the last key picture there was a hole. */
+  #isHoled = false;
   #measured: number | undefined;
 
-  /** A PES of the reference track; `starts` when it is the first of a segment. */
-  unit(pts: number, dts: number, key: boolean, starts: boolean): void {
+  /**
+   * A key picture comes. Where packets were lost since the one before it, or timestamps were wild, a key picture may have
+   * been among them, and the distance tells nothing.
+   *
+   * @param damages of the input so far
+   */
+  key(damages: number): void {
+    if (damages !== this.#damages) this.#keyPts = NO_TIMESTAMP;
+    this.#damages = damages;
+  }
+
+  /**
+   * A PES of the reference track.
+   *
+   * @param starts it is the first of a segment
+   * @param pictures so many begin in it
+   * @param lastPts of the last of them
+   */
+  unit(pts: number, dts: number, key: boolean, starts: boolean, pictures = 1, lastPts = pts): void {
     if (pts === NO_TIMESTAMP) {
       this.#isUntimed = true;
       return;
     }
     // How long the picture before was shown is the segment's before; until this one has more to tell, that one's rate holds.
-    this.#measure(dts);
+    this.#measure(dts, pictures);
     if (starts) {
       this.#steps = 0;
       this.#stepTicks = 0;
@@ -56,22 +82,26 @@ export class Pace {
       this.#isUntimed = false;
       this.#isReordered = false;
     }
-    this.#pictures++;
-    if (timestampDelta(this.#endPts, pts) > 0) this.#endPts = pts;
+    this.#pictures += pictures;
+    if (timestampDelta(this.#endPts, lastPts) > 0) this.#endPts = lastPts;
     this.#lastPts = pts;
     if (!key) return;
-    const distance = this.#keyPts === NO_TIMESTAMP ? 0 : timestampDelta(this.#keyPts, pts);
+    const distance = this.#keyPts === NO_TIMESTAMP || this.#isHoled ? 0 : timestampDelta(this.#keyPts, pts);
+    this.#isHoled = false;
     if (distance > 0 && distance > (this.gop ?? 0) * GOP_GROWTH) this.gop = distance;
     this.#keyPts = pts;
   }
 
-  #measure(dts: number): void {
-    const distance = this.#clock === NO_TIMESTAMP ? 0 : timestampDelta(this.#clock, dts);
+  #measure(dts: number, pictures: number): void {
+    const distance =
+      this.#clock === NO_TIMESTAMP ? 0 : timestampDelta(this.#clock, dts) / this.#clockPictures;
     this.#clock = dts;
+    this.#clockPictures = pictures;
     if (distance === 0) return;
     if (distance < 0) this.#isReordered = true;
     this.#step.take(distance);
     const ticks = this.#step.value;
+    if (distance > Math.max(HOLE_TICKS, HOLE_PICTURES * (ticks ?? distance))) this.#isHoled = true;
     if (ticks === undefined) {
       if (distance > 0) this.#measured ??= distance;
       return;
@@ -86,6 +116,14 @@ export class Pace {
   jump(): void {
     this.#keyPts = NO_TIMESTAMP;
     this.#clock = NO_TIMESTAMP;
+    this.#isHoled = false;
+  }
+
+  /** Ticks from the last picture that had a timestamp to `dts`, `undefined` where there is none. */
+  since(dts: number): number | undefined {
+    return this.#clock === NO_TIMESTAMP || dts === NO_TIMESTAMP
+      ? undefined
+      : timestampDelta(this.#clock, dts);
   }
 
   /** The reference track is another one. */

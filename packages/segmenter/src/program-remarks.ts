@@ -35,6 +35,11 @@ export class ProgramRemarks {
     if (reason === 'no-media') {
       const programs = listed.map(programText).join('; ');
       this.logger.warn('no program to take names video or audio; waiting for one that does', { programs });
+    } else if (reason === 'unsupported-video') {
+      this.logger.warn(
+        `the video of program ${this.#chosen} is now of a kind that is not supported; waiting for it to change`,
+        { programs: listed.map(programText).join('; '), remedy: 'encode the picture as H.264' },
+      );
     } else {
       this.logger.warn(`program ${wanted ?? this.#chosen} is not in the PAT; waiting for it`, {
         programs: listed.map(({ programNumber }) => programNumber).join(', '),

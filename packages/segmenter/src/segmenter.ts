@@ -52,6 +52,7 @@ export async function runSegmenter(settings: Settings, { clock, env, stderr }: S
       clock,
       logger,
       onLost: (reason) => segmenter?.inputLost(reason),
+      found: () => segmenter?.packetsFound ?? 0,
       onBack: () => logger.info('the input is back', { input: source.name }),
       realtime,
       loop,
@@ -129,6 +130,11 @@ class Segmenter {
       ...(settings.program !== undefined && { program: settings.program }),
       ...(settings.audioWaitSeconds !== undefined && { audioWaitSeconds: settings.audioWaitSeconds }),
     });
+  }
+
+  /** Found in the input so far. */
+  get packetsFound(): number {
+    return this.#cutting.packetsFound;
   }
 
   get status(): string {
@@ -218,7 +224,12 @@ class Segmenter {
     await outbox.close();
     this.#parts.spares?.clear();
     if (this.#speaks)
-      logger.info('done', { segments: this.#segments, bytesRead: this.#rate.bytes, ...outbox.counters });
+      logger.info('done', {
+        segments: this.#segments,
+        bytesRead: this.#rate.bytes,
+        droppedPackets: this.#cutting.counters.droppedPackets,
+        ...outbox.counters,
+      });
   }
 
   #sink(): CutSink {
@@ -263,6 +274,8 @@ const hints: Partial<Record<MediaError['code'], string>> = {
   'no-sync': 'give an MPEG transport stream, as ffmpeg writes with -f mpegts',
   'no-tables': 'see whether the whole stream arrives, PAT and PMT included',
   'no-program': 'name one that is there with --program',
+  scrambled: 'segment it behind the receiver that descrambles',
+  'no-timestamps': 'see whether the muxer writes PTS',
   'no-media': 'see whether the encoder sends the tracks that its PMT names',
 };
 

@@ -88,3 +88,35 @@ test('0 waits for ever', async () => {
   await first;
   expect(silences).toEqual([]);
 });
+
+test('what is no data does not end the silence', async () => {
+  const clock = new ManualClock();
+  const script = new Script();
+  const silences: number[] = [];
+  let packets = 0;
+  const chunks = watchSilence(script, {
+    clock,
+    timeoutMs: 1000,
+    found: () => packets,
+    onSilence: () => void silences.push(clock.monotonic()),
+  });
+  const give = async (text: string, waitedMs: number): Promise<void> => {
+    const next = chunks.next();
+    clock.advance(waitedMs);
+    script.push(text);
+    await next;
+  };
+  await give('garbage', 600);
+  // The reader's own time is no silence.
+  clock.advance(5000);
+  await give('garbage', 399);
+  expect(silences).toEqual([]);
+  await give('packets', 1);
+  expect(silences).toEqual([6000]);
+  packets++;
+  await give('garbage', 999);
+  expect(silences).toHaveLength(1);
+  await give('garbage', 1);
+  expect(silences).toEqual([6000, 7000]);
+  await chunks.return(undefined);
+});

@@ -33,6 +33,8 @@ export interface SourceOptions {
   onLost?: (reason: string) => Promise<void> | void;
   /** After that: its next bytes are there. */
   onBack?: () => void;
+  /** Rises whenever what was handed on had data in it; left out: all is data. */
+  found?: () => number;
   /** Without data for so long an input that is no file counts as gone; 0: never. Default: 10 s over a network, else never. */
   timeoutMs?: number;
   /** The end of a network connection is the end of the input. */
@@ -68,11 +70,12 @@ export async function openSource(input: string, options: SourceOptions): Promise
 /** What networks need is loaded where it is needed. */
 async function networkSource(input: string, options: SourceOptions): Promise<InputSource> {
   const { openNetworkSource } = await import('./network-source.js');
-  const { clock, logger, timeoutMs = NETWORK_TIMEOUT_MS, endOnEof = false } = options;
+  const { clock, logger, found, timeoutMs = NETWORK_TIMEOUT_MS, endOnEof = false } = options;
   return openNetworkSource(input, {
     clock,
     logger,
     timeoutMs,
+    ...(found && { found }),
     endsWithPeer: endOnEof,
     presence: new Presence(options),
   });
@@ -126,13 +129,15 @@ async function localSource(input: string, options: SourceOptions): Promise<Input
 
 /** A local input from which nothing comes for too long counts as gone, where the operator wants that. */
 function watched(source: InputSource, options: SourceOptions, presence = new Presence(options)): InputSource {
-  const { clock, timeoutMs = 0 } = options;
+  const { clock, found, timeoutMs = 0 } = options;
   if (timeoutMs <= 0) return source;
-  const onSilence = (): void => void presence.lost(`nothing has come for ${timeoutMs / 1000} s`);
+  const silence = { clock, timeoutMs, ...(found && { found }) };
+  const onSilence = (): void =>
+    void presence.lost(`${found ? 'no packets have' : 'nothing has'} come for ${timeoutMs / 1000} s`);
   return {
     ...source,
     async *read(signal) {
-      for await (const chunk of watchSilence(source.read(signal), { clock, timeoutMs, onSilence })) {
+      for await (const chunk of watchSilence(source.read(signal), { ...silence, onSilence })) {
         const returning = presence.heard();
         if (returning) await returning;
         yield chunk;

@@ -29,6 +29,18 @@ describe('GOPs', () => {
     ['fits three times', 2, 6, 25, undefined],
     ['fits as well as 59.94 pictures a second can', 2.002, 6, 59.94, undefined],
     ['divides only most of it', 4, 6, 25, 'ffmpeg -g 75 -keyint_min 75 -sc_threshold 0'],
+    // 37.5 pictures, four times, would be no part of 150; 50 are three times.
+    ['divides nothing', 1.92, 6, 25, 'ffmpeg -g 50 -keyint_min 50 -sc_threshold 0'],
+    // 179.82 pictures: six times 30 are 180.
+    ['divides nothing, of 29.97', 1.1, 6, 29.97, 'ffmpeg -g 36 -keyint_min 36 -sc_threshold 0'],
+    // 37.5 pictures: no number of them is as long.
+    [
+      'cannot divide it',
+      1,
+      1.5,
+      25,
+      'ffmpeg -g 38 -keyint_min 38 -sc_threshold 0, and --segment-duration 1.52',
+    ],
     ['is longer', 10, 6, 50, 'ffmpeg -g 300 -keyint_min 300 -sc_threshold 0'],
     ['is longer, by a multiple', 12, 6, 25, 'ffmpeg -g 150 -keyint_min 150 -sc_threshold 0'],
     [
@@ -42,7 +54,14 @@ describe('GOPs', () => {
     const { remarks: to, said } = remarks(target);
     for (let times = 0; times < 3; times++) to.gop(gop * 90_000, rate);
     expect(said.map(({ fields }) => fields.remedy)).toEqual(remedy === undefined ? [] : [remedy]);
-    if (remedy) expect(said[0]!.fields.longestSegment).toBe(Math.ceil(target / gop) * gop);
+    if (remedy) expect(said[0]!.fields.longestSegment).toBeCloseTo(Math.ceil(target / gop) * gop, 3);
+    // Who does as told is told nothing more.
+    const pictures = /-g (\d+)/.exec(remedy ?? '')?.[1];
+    const duration = Number(/duration ([\d.]+)/.exec(remedy ?? '')?.[1] ?? target);
+    if (pictures === undefined || rate === undefined) return;
+    const mended = remarks(duration);
+    mended.remarks.gop(Math.round((Number(pictures) / rate) * 90_000), rate);
+    expect(mended.said).toEqual([]);
   });
 
   test('one that grows beyond the target is said anew', () => {
@@ -56,6 +75,29 @@ describe('GOPs', () => {
 });
 
 describe('what is said how often', () => {
+  test('jumps: once a minute, by how much, and with how many were left out', () => {
+    const { remarks: to, said, pass } = remarks();
+    for (const [ticks, isWaiting] of [
+      [324_000_000, true],
+      [-90_000, true],
+      [45_000, false],
+    ] as const) {
+      to.jumped(ticks, isWaiting);
+      pass(30_000);
+    }
+    expect(said).toEqual([
+      {
+        message:
+          'the timestamps of the pictures jump: a discontinuity follows, and pictures are left out until the next key picture',
+        fields: { seconds: 3600 },
+      },
+      {
+        message: 'the timestamps of the pictures jump: a discontinuity follows',
+        fields: { seconds: 0.5, repeats: 1 },
+      },
+    ]);
+  });
+
   test('forced cuts: once a minute, with how many were left out', () => {
     const { remarks: to, said, pass } = remarks();
     for (let n = 0; n < 10; n++) {

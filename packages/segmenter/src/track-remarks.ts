@@ -7,6 +7,7 @@ import {
 } from '@hls-uplink/mpegts';
 import type { Clock, Logger } from '@hls-uplink/runtime';
 import { LogLimit } from './log-limit.js';
+import { longestSilence, type Measure } from './picture-silence.js';
 
 /** A GOP fits the target where it misses it by no more than this part: that of 59.94 pictures a second does. */
 const FIT = 0.005;
@@ -62,13 +63,29 @@ export class TrackRemarks {
     );
   }
 
-  /** Sound goes on without pictures. Said once a minute. */
-  picturesAway(): void {
+  /** Other things go on without pictures whose time is known. Said once a minute. */
+  picturesAway(measure: Measure): void {
     this.#limit.say('pictures away', (fields) =>
       this.logger.warn(
-        'no picture has come for 15 s while sound goes on: the segment is closed, and sound is left out until pictures are back',
-        { ...fields, remedy: 'see what the encoder gets to encode' },
+        `no picture with a PTS has come for ${longestSilence[measure]}: the segment is closed, and all is left out until pictures are back`,
+        { ...fields, remedy: 'see what the encoder gets to encode, and whether the stream is scrambled' },
       ),
+    );
+  }
+
+  /**
+   * The timestamps jump, or are silent for too long, and the segment ends before. Said once a minute.
+   *
+   * @param ticks by how much, where that is known
+   * @param isWaiting no segment can start there
+   */
+  jumped(ticks: number | undefined, isWaiting: boolean): void {
+    const left = isWaiting ? ', and pictures are left out until the next key picture' : '';
+    this.#limit.say('jump', (fields) =>
+      this.logger.warn(`the timestamps of the pictures jump: a discontinuity follows${left}`, {
+        ...(ticks !== undefined && { seconds: Number(text(ticks / TICKS_PER_SECOND)) }),
+        ...fields,
+      }),
     );
   }
 
@@ -91,7 +108,7 @@ export class TrackRemarks {
     const target = this.targetSeconds;
     const seconds = gop / TICKS_PER_SECOND;
     const perSegment = Math.max(1, Math.round(target / seconds));
-    if (Math.abs(perSegment * seconds - target) <= FIT * target) return;
+    if (fits(perSegment * seconds, target)) return;
     const what =
       seconds > target ? 'further apart than the segments are to be long' : 'no part of the segment duration';
     if (this.#gops.has(what)) return;
@@ -100,7 +117,7 @@ export class TrackRemarks {
     this.logger.warn(`key pictures are ${text(seconds)} s apart, ${what}`, {
       segmentDuration: target,
       longestSegment: Number(text(longest)),
-      remedy: this.#flags(target / Math.ceil(target / seconds), frameRate),
+      remedy: this.#flags(seconds, frameRate),
     });
   }
 
@@ -115,13 +132,38 @@ export class TrackRemarks {
     this.logger.warn(`${what}, which not every player plays`, { pid, ...fields });
   }
 
-  /** What to tell ffmpeg for a key picture every `seconds`. */
+  /** What to tell ffmpeg, so that the key picture distance is a part of the target, and like what it is. */
   #flags(seconds: number, frameRate: number | undefined): string {
-    if (frameRate === undefined)
-      return `a keyframe interval of ${text(seconds)} s, without others at scene changes`;
-    const pictures = Math.max(1, Math.round(seconds * frameRate));
-    return `ffmpeg -g ${pictures} -keyint_min ${pictures} -sc_threshold 0`;
+    const target = this.targetSeconds;
+    const [shorter, longer] = [Math.ceil(target / seconds), Math.max(1, Math.floor(target / seconds))];
+    if (frameRate === undefined) {
+      const interval = target / (isNearer(target / longer, target / shorter, seconds) ? longer : shorter);
+      return `a keyframe interval of ${text(interval)} s, without others at scene changes`;
+    }
+    const pictures = gopLike(seconds * frameRate, target * frameRate);
+    const flags = `ffmpeg -g ${pictures} -keyint_min ${pictures} -sc_threshold 0`;
+    const perSegment = Math.max(1, Math.round((target * frameRate) / pictures));
+    return fits(pictures * perSegment, target * frameRate)
+      ? flags
+      : `${flags}, and --segment-duration ${text((pictures * perSegment) / frameRate)}`;
   }
+}
+
+const fits = (length: number, target: number): boolean => Math.abs(length - target) <= FIT * target;
+
+/** Whether `a` is nearer to `to` than `b` is, as a ratio. */
+const isNearer = (a: number, b: number, to: number): boolean =>
+  Math.max(a / to, to / a) < Math.max(b / to, to / b);
+
+/** The whole number of pictures, of those that fit into a segment of so many, that is most like `wanted`. */
+function gopLike(wanted: number, segment: number): number {
+  let best: number | undefined;
+  for (let perSegment = 1; perSegment <= segment; perSegment++) {
+    const pictures = Math.round(segment / perSegment);
+    if (!fits(pictures * perSegment, segment)) continue;
+    if (best === undefined || isNearer(pictures, best, wanted)) best = pictures;
+  }
+  return best ?? Math.max(1, Math.round(segment));
 }
 
 const text = (seconds: number): string => String(Math.round(seconds * 1000) / 1000);
