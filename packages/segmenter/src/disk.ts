@@ -85,14 +85,19 @@ export class Disk {
   async bounded<T>(what: string, operation: Promise<T>): Promise<T> {
     let cancel = (): void => {};
     let givenUp = false;
+    let isOver = false;
     const limit = new Promise<never>((_, reject) => {
-      cancel = this.clock.after(this.stuckMs, () => {
+      const giveUp = (): void => {
+        if (isOver) return;
         givenUp = true;
         this.stuck++;
         reject(new Error(`${what}: the disk has not answered for ${this.stuckMs / 1000} s`));
-      });
+      };
+      // Where we were the ones who were held up its answer is there: between two rounds of the event loop it is heard.
+      cancel = this.clock.after(this.stuckMs, () => setImmediate(() => setImmediate(giveUp)));
     });
     const done = (): void => {
+      isOver = true;
       if (givenUp) this.stuck--;
     };
     operation.then(done, done);

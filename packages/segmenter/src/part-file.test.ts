@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { systemClock } from '@hls-uplink/runtime';
+import { ManualClock, systemClock } from '@hls-uplink/runtime';
 import fc from 'fast-check';
 import { Disk, isInMemory } from './disk.js';
 import { PartFile } from './part-file.js';
@@ -110,5 +110,18 @@ describe('the disk', () => {
     late();
     await impatient;
     expect(disk.pendingBytes).toBe(300);
+  });
+
+  test('is not taken for stuck where we were the ones who were held up', async () => {
+    const clock = new ManualClock();
+    const disk = new Disk(clock, 1000, false);
+    const answered = disk.bounded('cannot look', stat('/'));
+    const never = disk.bounded('cannot wait', new Promise(() => undefined));
+    // Its answer is there, but nothing has come round to hear it.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    clock.advance(1000);
+    await expect(never).rejects.toThrow('cannot wait: the disk has not answered for 1 s');
+    expect((await answered).isDirectory()).toBe(true);
+    expect(disk.stuck).toBe(1);
   });
 });
