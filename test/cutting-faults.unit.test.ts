@@ -1,4 +1,5 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
@@ -33,6 +34,9 @@ import {
   pmtSection,
   type StreamOptions,
 } from './helpers/ts-generator.js';
+
+/** libuv's default. */
+const POOL_THREADS = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
 
 describe('timestamps', () => {
   const jumpAt = 25 * 9;
@@ -307,7 +311,6 @@ describe('a spool that cannot be written', () => {
   });
 
   test('a disk that does not answer: given up after one target duration', async () => {
-    // The clock lets every operation that is not yet done run into its limit.
     let fire: (() => void)[] = [];
     const clock: Clock = { ...systemClock, after: (_, callback) => (fire.push(callback), () => {}) };
     const spool = newSpool();
@@ -316,16 +319,31 @@ describe('a spool that cannot be written', () => {
       targetSeconds: 6,
       spool,
       clock,
+      inMemory: false,
       sink: { tracks() {}, segment() {}, lost: (segment) => lost.push(segment) },
     });
+    const letGo = occupyPool();
     void cutting.push(generateStream({ pictures: 25 * 8 }));
     for (const callback of fire) callback();
     fire = [];
     await cutting.finish();
+    await letGo();
     expect(lost[0]!.reason).toMatch(/has not answered for 6 s/);
     await expect(eventually(() => readdirSync(spool).length === 0)).resolves.toBe(true);
   });
 });
+
+/** As on a disk that hangs: each thread of the pool waits for a writer of a FIFO. */
+function occupyPool(): () => Promise<void> {
+  const fifos = Array.from({ length: POOL_THREADS }, (_, n) => join(root, `fifo-${n}`));
+  expect(spawnSync('mkfifo', fifos).status).toBe(0);
+  const readers = fifos.map((fifo) => open(fifo, 'r'));
+  return async () => {
+    const writers = fifos.map((fifo) => openSync(fifo, 'r+'));
+    for (const reader of await Promise.all(readers)) await reader.close();
+    for (const writer of writers) closeSync(writer);
+  };
+}
 
 async function eventually(condition: () => boolean): Promise<boolean> {
   const { promises } = await import('node:fs');
