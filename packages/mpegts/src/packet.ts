@@ -10,6 +10,9 @@ export function packetPid(bytes: Uint8Array, at: number): number {
   return ((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!;
 }
 
+/** As messages name a PID: `0x0100`. */
+export const pidText = (pid: number): string => `0x${pid.toString(16).padStart(4, '0')}`;
+
 /** payload_unit_start_indicator */
 export function packetStartsUnit(bytes: Uint8Array, at: number): boolean {
   return (bytes[at + 1]! & 0x40) !== 0;

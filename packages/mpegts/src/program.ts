@@ -4,7 +4,7 @@ import { Continuity } from './continuity.js';
 import { MediaError } from './errors.js';
 import { FrameCounter } from './frame-counter.js';
 import { NO_TIMESTAMP } from './pes.js';
-import { NULL_PID, PAT_PID } from './packet.js';
+import { NULL_PID, PAT_PID, pidText } from './packet.js';
 import type { Pmt } from './pmt.js';
 import { SoundClock } from './sound-clock.js';
 import { streamKind, streamLanguage, type Coding } from './stream-type.js';
@@ -60,8 +60,6 @@ export interface Program {
   reference: ElementaryTrack;
 }
 
-const hex = (pid: number): string => `0x${pid.toString(16).padStart(4, '0')}`;
-
 /**
  * The tracks of `pmt`.
  *
@@ -80,7 +78,7 @@ export function openProgram(transportStreamId: number, pmtPid: number, pmt: Pmt)
     if (carried)
       unsupported ??= new MediaError(
         'unsupported-video',
-        `program ${pmt.programNumber}: ${name} on PID ${hex(stream.pid)} is not supported; ` +
+        `program ${pmt.programNumber}: ${name} on PID ${pidText(stream.pid)} is not supported; ` +
           'encode the picture as H.264',
       );
     const track = carried

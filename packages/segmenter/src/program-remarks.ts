@@ -1,4 +1,4 @@
-import { streamKind, streamLanguage, type Pmt, type WaitReason } from '@hls-uplink/mpegts';
+import { pidText, streamKind, streamLanguage, type Pmt, type WaitReason } from '@hls-uplink/mpegts';
 import type { Logger } from '@hls-uplink/runtime';
 
 /** What the PAT lists, as far as it is known. */
@@ -56,8 +56,7 @@ function programText({ programNumber, pmt }: ListedProgram): string {
 function tracksText(pmt: Pmt): string {
   const tracks = pmt.streams.map((stream) => {
     const language = streamLanguage(stream);
-    const pid = `0x${stream.pid.toString(16).padStart(4, '0')}`;
-    return `${streamKind(stream, pmt).name} ${pid}${language === undefined ? '' : ` ${language}`}`;
+    return `${streamKind(stream, pmt).name} ${pidText(stream.pid)}${language === undefined ? '' : ` ${language}`}`;
   });
   return tracks.join(', ') || 'no tracks';
 }

@@ -1,4 +1,4 @@
-import { MediaError, type Demuxer, type Packetizer } from '@hls-uplink/mpegts';
+import { MediaError, pidText, type Demuxer, type Packetizer } from '@hls-uplink/mpegts';
 
 /** What came while no segment was open. */
 export interface Came {
@@ -22,7 +22,7 @@ export function nothingStarts(
   if (packets === 0) return new MediaError('no-sync', 'the input is no transport stream: it has no packets');
   if (!program) return noProgram(wanted, programs);
   const { reference } = program;
-  const name = `${reference.kind} PID 0x${reference.pid.toString(16).padStart(4, '0')}`;
+  const name = `${reference.kind} PID ${pidText(reference.pid)}`;
   if (isScrambled && reference.scrambledRow > 0)
     return new MediaError('scrambled', `${name} is scrambled: descramble the stream before`);
   if (units === 0)
