@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Resource, State } from './fixtures/recording.js';
-import { epochAt, publishMs, session, type Faults } from './fixtures/session.js';
+import { epochAt, publishMs, segmentCount, session, target, type Faults } from './fixtures/session.js';
 import { afterEnd, rules, version, view } from './fixtures/viewing.js';
 
 const on =
@@ -198,6 +198,30 @@ describe('one fault is named by its rule, and nothing else is', () => {
     expect({ rules: rules(report), violations: report.violations.slice(0, 4) }).toMatchObject({
       rules: expected,
     });
+  });
+
+  const renditions = { renditions: ['high'] };
+  /** What the multivariant playlist of a session without faults says. */
+  const plainly = (): string => {
+    const { resources } = session(renditions).find(({ resources }) => 'index.m3u8' in resources)!;
+    return String(resources['index.m3u8']!.body);
+  };
+
+  test.each([
+    ['one of less than half the target duration is no set by itself', 1, 0.4, 4, []],
+    ['two that last half the target duration together are one', 2, 0.6, 2, [19]],
+  ])('19: the peak is over sets of segments: %s', async (_, count, seconds, times, expected) => {
+    const isLast = (i: number): boolean => i >= segmentCount - count;
+    const { violations } = await view(
+      session({
+        ...renditions,
+        seconds: (i) => (isLast(i) ? seconds : target),
+        plan: ({ pictureBytes = 0 }, i) => (isLast(i) ? { pictureBytes: times * pictureBytes } : {}),
+        multivariant: plainly,
+      }),
+    );
+    expect(violations.map(({ rule }) => rule)).toEqual(expected);
+    for (const { message } of violations) expect(message).toMatch(/^the peak is .* 125 % of BANDWIDTH/);
   });
 
   test('19: BANDWIDTH falls', async () => {

@@ -25,6 +25,7 @@ export function appendSegment(
     place: item.place,
     start: item.start,
     end: item.end,
+    bytes,
     dateMs: Math.round(dateOf(epochOf(state, item.epoch)!.clock, item.start)),
     discontinuity,
     gap: false,
@@ -34,15 +35,26 @@ export function appendSegment(
   const source = state.sources[item.id.session];
   if (discontinuity && source) delete source.changed;
   if (source) source.listed = { index: item.id.index, epoch: item.epoch, end: item.end };
-  const ticks = item.end - item.start;
   rendition.totalBytes += bytes;
-  rendition.total90k += ticks;
-  const full = ticks >= (state.targetDuration! * TICKS_PER_SECOND) / 2;
-  if (full)
-    rendition.peakBandwidth = Math.max(
-      rendition.peakBandwidth,
-      Math.ceil((bytes * 8 * TICKS_PER_SECOND) / ticks),
-    );
+  rendition.total90k += item.end - item.start;
+  const peak = newestPeak(rendition.entries, state.targetDuration! * TICKS_PER_SECOND);
+  rendition.peakBandwidth = Math.max(rendition.peakBandwidth, peak);
+}
+
+/**
+ * Bits a second: the largest rate of the contiguous sets that end with the newest entry and last 0.5 to 1.5 target
+ * durations (RFC 8216 §4.1, peak segment bit rate); 0 without one.
+ */
+function newestPeak(entries: readonly Entry[], target90k: number): number {
+  let peak = 0;
+  let [size, ticks] = [0, 0];
+  for (const { bytes, start, end } of entries.toReversed()) {
+    ticks += end - start;
+    if (bytes === undefined || ticks > 1.5 * target90k) break;
+    size += bytes;
+    if (ticks >= 0.5 * target90k) peak = Math.max(peak, (size * 8 * TICKS_PER_SECOND) / ticks);
+  }
+  return Math.ceil(peak);
 }
 
 /** Lists a gap for a slot, from where the entry before ends when that may be so long. */

@@ -85,6 +85,8 @@ export interface Entry {
   /** Unwrapped ticks. */
   start: number;
   end: number;
+  /** Absent for a gap, and for what was read back. */
+  bytes?: number;
   dateMs: number;
   discontinuity: boolean;
   gap: boolean;
@@ -167,7 +169,7 @@ export interface RenditionState {
   /** Its deadline passed with nothing delivered: gaps follow its siblings at once until it delivers or reconnects. */
   away: boolean;
   left: LeftKey[];
-  /** Bits a second over one segment, highest seen; and what the average is made of. */
+  /** The highest seen (`newestPeak`), 0 before; and what the average is made of. */
   peakBandwidth: number;
   totalBytes: number;
   total90k: number;

@@ -22,6 +22,20 @@ test('sound alone is cut up to a slot away from the picture, and nothing of it i
   expect(rig.entries('low')).not.toMatch(/[DG]/);
 });
 
+test('BANDWIDTH is the peak of contiguous segments that last half to one and a half target durations', () => {
+  const rig = Rig.live(['low'], 0);
+  const ends = [6, 12, 18, 19.6, 21.2, 24];
+  const bitRates = [1_000_000, 1_000_000, 1_000_000, 4_000_000, 4_000_000, 1_000_000];
+  const stated = ends.map((end, i) => {
+    const from = ends[i - 1] ?? 0;
+    rig.to(end);
+    rig.segment('low', i, from, end, { bytes: Math.round((bitRates[i]! * (end - from)) / 8) });
+    return Number(/[^-]BANDWIDTH=(\d+)/.exec(rig.multivariant)?.[1]);
+  });
+  // 1.6 s alone are less than half of 6 s; with the 6 s before them they are 7.6 s; twice 1.6 s are enough.
+  expect(stated).toEqual([1_000_000, 1_000_000, 1_000_000, 1_631_579, 4_000_000, 4_000_000]);
+});
+
 test('an index far above the last costs nothing', () => {
   const rig = Rig.live(['low'], 4);
   rig.segment('low', 2 ** 50, 24, 30, { discontinuity: 'loss' });

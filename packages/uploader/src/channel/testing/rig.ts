@@ -19,7 +19,9 @@ export const sessionOf = (rendition: string): string =>
 export class Rig {
   state: ChannelState;
   at = BEGIN_MS;
+  /** Of the media playlists, by key. */
   readonly texts = new Map<string, string>();
+  multivariant = '';
   readonly answers: string[] = [];
   readonly deleted: string[] = [];
   readonly uploads: Extract<Effect, { type: 'put-segment' }>[] = [];
@@ -60,6 +62,7 @@ export class Rig {
         return [{ type: 'playlist-stored', rendition, version, tookMs: this.store.tookMs }];
       }
       case 'put-multivariant':
+        this.multivariant = effect.text;
         return [{ type: 'multivariant-stored', version: effect.version }];
       case 'answer': {
         const { answer, id } = effect;
