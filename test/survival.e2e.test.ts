@@ -9,7 +9,7 @@ import { until } from './helpers/processes.js';
 import { expectNoStackTrace } from './helpers/speech.js';
 import { begin, type Stage } from './helpers/stage.js';
 import { faultless } from './helpers/verdict.js';
-import { ended, expectOnlyGaps, type Report, type Watcher } from './watcher/index.js';
+import { ended, expectOnlyGaps, type ObservedSegment, type Report, type Watcher } from './watcher/index.js';
 
 const TARGET_SECONDS = 4;
 /** Seconds that a published stream is watched before and after what happens to it. */
@@ -207,4 +207,48 @@ test(
     await goesOnWhole(watcher, 2 * TARGET_SECONDS);
   },
   MOST_MS,
+);
+
+test(
+  'the store away for three windows: back at the live edge within two target durations, the rest dropped and told',
+  async () => {
+    const { proxy, store } = await behindProxy('outage');
+    const target = 2;
+    const { live, watcher } = await beginCalmly({ store, target });
+    const windowSeconds = 6 * target;
+    watcher.pauseRule5();
+    proxy.refuse = () => true;
+    await pause(3 * windowSeconds);
+    proxy.refuse = () => false;
+    const backMs = Date.now();
+    const atTheEdge = (segment: ObservedSegment): boolean =>
+      !segment.gap && segment.dateMs! + segment.durationSeconds * 1000 > backMs - target * 1000;
+    await watcher.until(({ renditions }) => renditions.every(({ segments }) => segments.some(atTheEdge)), {
+      what: 'the live edge in every rendition',
+      timeoutMs: 30_000,
+    });
+    watcher.resumeRule5();
+    await grown(watcher, CALM_SECONDS);
+    const report = await faultless(watcher);
+    expectOnlyGaps(report, () => false);
+    expect(report.discontinuities).toEqual([]);
+
+    for (const { segments } of report.renditions) {
+      const edge = segments.find(atTheEdge)!;
+      expect(edge.listedAt - backMs).toBeLessThan(2 * target * 1000);
+      const skipped = segments.findIndex(({ number }, i) => i > 0 && number !== segments[i - 1]!.number + 1);
+      expect(skipped).toBeGreaterThan(0);
+      const after = segments.slice(skipped);
+      expect(after.map(({ number }, i) => number - i)).toEqual(after.map(() => after[0]!.number));
+    }
+    const told = live.uploader!.lines.filter(({ text }) => text.includes('all but the last is dropped'));
+    expect(told.length).toBeGreaterThanOrEqual(live.names.length);
+    const answer = await fetch(`http://127.0.0.1:${live.httpPort}/api/channels`);
+    const { channels } = (await answer.json()) as {
+      channels: { renditions: { counts: { dropped: { backlog?: number } } }[] }[];
+    };
+    for (const { counts } of channels[0]!.renditions)
+      expect(counts.dropped.backlog).toBeGreaterThanOrEqual(6);
+  },
+  2 * MOST_MS,
 );

@@ -6,6 +6,8 @@ export interface FaultProxy {
   readonly endpoint: string;
   /** Called for each request; what it returns true for is never forwarded and never answered. */
   swallow: (method: string, path: string) => boolean;
+  /** Called for each other request; what it returns true for is answered by 503. */
+  refuse: (method: string, path: string) => boolean;
   /** Called for each other request, which is forwarded when this resolves. */
   hold: (method: string, path: string) => Promise<void>;
   close(): Promise<void>;
@@ -17,6 +19,11 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
   const forward = (incoming: IncomingMessage, answer: ServerResponse): void => {
     const { method = 'GET', url = '/' } = incoming;
     if (proxy.swallow(method, url)) return;
+    if (proxy.refuse(method, url)) {
+      incoming.resume();
+      answer.writeHead(503, { 'content-length': 0 }).end();
+      return;
+    }
     void proxy.hold(method, url).then(() => send(incoming, answer));
   };
   const send = (incoming: IncomingMessage, answer: ServerResponse): void => {
@@ -34,6 +41,7 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
   const proxy: FaultProxy = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     swallow: () => false,
+    refuse: () => false,
     hold: () => Promise.resolve(),
     close: () =>
       new Promise((resolve) => {

@@ -28,16 +28,23 @@ function expectParsed({ multivariant, renditions }: Report): void {
   expect(complaints).toEqual([]);
 }
 
-/** The kept files of each rendition, apart where a discontinuity lies between: there no decoder need run on. */
+/** The kept files of each rendition, apart where a discontinuity or a skip lies between: there no decoder need run on. */
 function epochsOf({ renditions }: Report): string[][] {
-  const epochs = new Map<string, string[]>();
-  for (const segment of renditions.flatMap(({ segments }) => segments)) {
-    if (segment.gap) continue;
-    const { rendition, life, discontinuitySequence } = segment;
-    const epoch = `${rendition} ${life} ${discontinuitySequence}`;
-    epochs.set(epoch, [...(epochs.get(epoch) ?? []), fileOf(segment)]);
-  }
-  return [...epochs.values()];
+  return renditions.flatMap(({ segments }) => {
+    const epochs: string[][] = [];
+    let before: ObservedSegment | undefined;
+    for (const segment of segments) {
+      const { life, discontinuitySequence, number } = segment;
+      const goesOn =
+        before?.life === life &&
+        before.discontinuitySequence === discontinuitySequence &&
+        before.number + 1 === number;
+      if (!goesOn) epochs.push([]);
+      if (!segment.gap) epochs.at(-1)!.push(fileOf(segment));
+      before = segment;
+    }
+    return epochs.filter((files) => files.length > 0);
+  });
 }
 
 function fileOf({ file, url }: ObservedSegment): string {

@@ -57,7 +57,9 @@ export function follow(before: MediaPlaylist, after: MediaPlaylist, options: Suc
   if (after.type !== undefined && removed > 0)
     fault(12, `entries left the head of a playlist of type ${after.type}`);
   discontinuities(before, after, removed, skipped, fault);
-  if (!stale && removed > 0 && !after.ended) length(after, options.minimumSegments, fault);
+  // After an outage three target durations are enough to go on with at the live edge.
+  const minimumSegments = skipped > 0 ? 0 : options.minimumSegments;
+  if (!stale && removed > 0 && !after.ended) length(after, minimumSegments, fault);
   const firstNew = stale ? after.segments.length : Math.max(0, before.segments.length - removed);
   return { faults, stale, removed: stale ? 0 : removed, firstNew };
 }

@@ -298,6 +298,8 @@ export class ChannelWorker {
     switch (effect.type) {
       case 'put-segment':
         return this.#putSegment(effect);
+      case 'cancel-segment':
+        return this.#options.lanes.segments.cancel(effect.id);
       case 'put-playlist':
         return void this.#putPlaylist(effect);
       case 'put-multivariant':

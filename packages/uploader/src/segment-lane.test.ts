@@ -114,6 +114,39 @@ describe('lanes', () => {
     expect(health.good).toBe(true);
   });
 
+  test('what is cancelled is not begun, not tried again, and nobody is told', async () => {
+    let open = (): void => undefined;
+    store.gate = new Promise((resolve) => (open = resolve));
+    const failing = new Set(['a-0.ts']);
+    store.fault = (key) => (failing.has(key) ? 'fail' : undefined);
+    const lane = laneOf({ maxCount: 2 });
+    for (let index = 0; index < 5; index++) await put(lane, 'a', index);
+    await until('two to be under way', () => store.puts.length === 2);
+    for (const index of [0, 1, 3]) lane.cancel({ session, index });
+    open();
+    await pass(clock, 'all others to be stored', () => outcomes.length === 2);
+    expect(store.puts.toSorted()).toEqual(['a-0.ts', 'a-1.ts', 'a-2.ts', 'a-4.ts']);
+    expect(outcomes.toSorted()).toEqual(['a-2.ts stored', 'a-4.ts stored']);
+    expect(lane.load).toEqual({ bytes: 0, count: 0, waiting: 0 });
+  });
+
+  test('one that failed is cancelled while it waits to be tried again', async () => {
+    store.fault = () => 'fail';
+    const lane = laneOf();
+    const path = await put(lane, 'a', 0);
+    await pass(clock, 'some attempts', () => store.puts.length > 2);
+    lane.cancel({ session, index: 0 });
+    const tried = store.puts.length;
+    await rm(path);
+    store.fault = () => undefined;
+    await put(lane, 'a', 1);
+    await pass(clock, 'the next to be stored', () => outcomes.length === 1);
+    clock.advance(60_000);
+    await until('nothing to wait', () => lane.load.waiting === 0);
+    expect(store.puts.slice(tried)).toEqual(['a-1.ts']);
+    expect(lines.filter((line) => line.includes('are gone'))).toEqual([]);
+  });
+
   test('what retrying cannot help is tried once a minute and resumes by itself', async () => {
     let denied = true;
     store.fault = () => (denied ? 'deny' : undefined);

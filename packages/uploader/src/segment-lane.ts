@@ -51,6 +51,8 @@ export class SegmentLane {
   readonly #options: Required<SegmentLaneOptions>;
   /** In the order of their turns. */
   readonly #streams = new Map<string, SegmentJob[]>();
+  /** Put and neither done nor cancelled. */
+  readonly #wanted = new Set<SegmentJob>();
   /** Of those that have failed. */
   readonly #retries = new Map<SegmentJob, StoreRetry>();
   readonly #draining = new AbortController();
@@ -76,8 +78,20 @@ export class SegmentLane {
   }
 
   put(job: SegmentJob): void {
+    this.#wanted.add(job);
     this.#enqueue(job, 'last');
     this.#next();
+  }
+
+  /** Its outcome is of no interest any more: it is not begun (again), and `done` is not called. */
+  cancel({ session, index }: SegmentId): void {
+    const job = [...this.#wanted].find(({ id }) => id.session === session && id.index === index);
+    if (!job) return;
+    this.#wanted.delete(job);
+    this.#retries.delete(job);
+    const waiting = this.#streams.get(job.stream)?.filter((other) => other !== job) ?? [];
+    if (waiting.length > 0) this.#streams.set(job.stream, waiting);
+    else this.#streams.delete(job.stream);
   }
 
   /** Begins nothing new; resolves when nothing is in flight, or at `signal`, which aborts what is. */
@@ -128,10 +142,13 @@ export class SegmentLane {
     this.#bytes -= job.bytes;
     this.#count--;
     this.#tellIdle();
-    if ('failed' in outcome) void this.#later(job, outcome.failed);
-    else {
-      this.#retries.delete(job);
-      job.done(outcome.done);
+    if (this.#wanted.has(job)) {
+      if ('failed' in outcome) void this.#later(job, outcome.failed);
+      else {
+        this.#retries.delete(job);
+        this.#wanted.delete(job);
+        job.done(outcome.done);
+      }
     }
     this.#next();
   }
@@ -152,19 +169,24 @@ export class SegmentLane {
         logger.warn('cannot read a segment now', { key: job.key, error: put.reason });
         return { failed: put.reason };
       }
-      logger.error('the bytes of a segment are gone', { key: job.key, error: put.reason });
-      return { done: 'lost' };
+      return this.#gone(job, put.reason);
     } catch (error) {
       if (this.#aborted.signal.aborted) return { failed: error };
       if (error instanceof StoreError && error.code === 'unreadable-body') {
-        logger.error('the bytes of a segment are gone', { key: job.key, error: errorText(error) });
-        return { done: 'lost' };
+        return this.#gone(job, errorText(error));
       }
       this.#failures++;
       health.failed(error);
       logger.debug('a segment could not be put', { key: job.key, error: errorText(error) });
       return { failed: error };
     }
+  }
+
+  /** One that is cancelled has its final answer, and its sender may delete the file. */
+  #gone(job: SegmentJob, error: string): { done: 'lost' } {
+    if (this.#wanted.has(job))
+      this.#options.logger.error('the bytes of a segment are gone', { key: job.key, error });
+    return { done: 'lost' };
   }
 
   async #putBuffered(job: SegmentJob): Promise<{ ok: true } | { ok: false; why: string; reason: string }> {
@@ -189,7 +211,7 @@ export class SegmentLane {
       this.#retries.get(job) ?? new StoreRetry(this.#options, { firstMs: 200, longestMs: 10_000 });
     this.#retries.set(job, retry);
     await retry.wait(error, this.#draining.signal);
-    if (this.#draining.signal.aborted) return;
+    if (this.#draining.signal.aborted || !this.#wanted.has(job)) return;
     this.#enqueue(job, 'first');
     this.#next();
   }

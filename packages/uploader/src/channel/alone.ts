@@ -42,7 +42,7 @@ export function listNextAlone(turn: Turn, rendition: RenditionState): boolean {
   const number = Math.max(rendition.tail + 1, state.firstNumber);
   const discontinuity =
     hasChanged(state, item) ||
-    (previous === undefined && state.firstNumber > 0) ||
+    (previous === undefined && (state.firstNumber > 0 || rendition.tail >= state.firstNumber)) ||
     (previous !== undefined &&
       (previous.epoch !== item.epoch || Math.abs(item.start - previous.end) > rendition.frame));
   if (item.state === 'stored') appendSegment(turn, rendition, item, { number, discontinuity });

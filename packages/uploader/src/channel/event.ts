@@ -50,6 +50,8 @@ export type Effect =
       bytes: number;
       crc32: number;
     }
+  /** Its outcome is of no interest any more: it need not be put, if it has not been begun. */
+  | { type: 'cancel-segment'; id: SegmentId }
   /** → playlist-stored or playlist-failed. One in flight per rendition; after a failure the newest text is put again. */
   | {
       type: 'put-playlist';

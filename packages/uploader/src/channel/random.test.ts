@@ -127,6 +127,7 @@ test('property: whatever happens, no rule is broken and every announcement gets 
     'sessions',
     'unwritten',
     'withdrawn',
+    'skips',
   ];
   for (const what of wanted) expect([what, occurred[what]! > runs / 20]).toEqual([what, true]);
 });

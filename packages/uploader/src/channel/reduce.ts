@@ -1,5 +1,6 @@
 import { current, produce } from 'immer';
 import { takeAnnouncement, takeTracks } from './announce.js';
+import { skipBacklog } from './backlog.js';
 import type { ChannelEvent, Effect } from './event.js';
 import { change, lose, segmentKey } from './item.js';
 import { answerFarewells, end, endAt, start, startAt } from './life.js';
@@ -131,7 +132,10 @@ function proceed(turn: Turn): void {
   if (state.phase === 'opening' || state.refusal !== undefined) return;
   start(turn);
   const renditions = Object.values(state.renditions);
-  if (state.phase === 'live') while (renditions.map((one) => advance(turn, one)).some(Boolean));
+  if (state.phase === 'live') {
+    for (const rendition of renditions) skipBacklog(turn, rendition);
+    while (renditions.map((one) => advance(turn, one)).some(Boolean));
+  }
   end(turn);
   for (const rendition of renditions) putVersion(turn, rendition);
   putMultivariant(turn);

@@ -54,8 +54,16 @@ export function hasVideo({ tracks }: RenditionState): boolean {
 
 /** When a slot that a sibling has published and this rendition has not is lost, milliseconds (DESIGN.md, "Lost"). */
 export function lostAt(state: ChannelState, rendition: RenditionState): number {
-  const { failing, tail, storedTail, updatedMs, putMs } = rendition;
-  if (failing || tail > storedTail) return Infinity;
+  const { failing, inFlight, tail, storedTail, updatedMs, putMs } = rendition;
+  if (failing || inFlight || (tail > storedTail && !hasSkipped(state, rendition))) return Infinity;
   const targetMs = 1000 * (state.targetDuration ?? 0);
   return updatedMs + 1.5 * targetMs - Math.min(putMs, targetMs / 4);
+}
+
+/** What is built next does not follow what viewers have: the live tail has skipped to the live edge. */
+export function hasSkipped(
+  { firstNumber }: ChannelState,
+  { entries, tail, storedTail }: RenditionState,
+): boolean {
+  return storedTail >= firstNumber && (entries[0]?.number ?? tail + 1) > storedTail + 1;
 }

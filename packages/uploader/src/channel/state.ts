@@ -143,7 +143,7 @@ export interface RenditionState {
   queue: Queue;
   /** What the newest version lists. */
   entries: Entry[];
-  /** Keys of the life before, still listed by the stored playlist until this life's first version. */
+  /** Keys that are not in what is built, and may be listed by what is stored: they leave with the next version. */
   previous: LeftKey[];
   /** Number of the last entry ever built; −1: none. */
   tail: number;

@@ -1,5 +1,6 @@
 import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
 import { leaving } from './entry.js';
+import { hasSkipped } from './rendition.js';
 import { answer } from './source.js';
 import { writeStateLine } from './state-line.js';
 import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
@@ -21,7 +22,8 @@ const mediaSegment = (entry: Entry) => ({
 
 /** Puts the newest version, when there is one that differs and none is in flight. */
 export function putVersion({ state, effects }: Turn, rendition: RenditionState): void {
-  if (!rendition.dirty || rendition.inFlight) return;
+  // After a skip nothing may be there yet.
+  if (!rendition.dirty || rendition.inFlight || rendition.entries.length === 0) return;
   slideWindow(state, rendition);
   if (isTooShort(state, rendition)) return;
   const durationMs =
@@ -53,10 +55,12 @@ export function putVersion({ state, effects }: Turn, rendition: RenditionState):
 }
 
 /** After a skip a whole window comes in one version (DESIGN.md, "Each playlist has its own tail"). */
-function isTooShort(state: ChannelState, { entries, storedTail, endList }: RenditionState): boolean {
-  const skipped = storedTail >= state.firstNumber && entries[0]!.number > storedTail + 1;
+function isTooShort(state: ChannelState, rendition: RenditionState): boolean {
+  const { entries, endList } = rendition;
   const duration90k = entries.reduce((sum, entry) => sum + entry.end - entry.start, 0);
-  return skipped && !endList && duration90k < 3 * state.targetDuration! * TICKS_PER_SECOND;
+  return (
+    hasSkipped(state, rendition) && !endList && duration90k < 3 * state.targetDuration! * TICKS_PER_SECOND
+  );
 }
 
 /** Only what a stored version has listed may leave (DESIGN.md, "Each playlist has its own tail"). */

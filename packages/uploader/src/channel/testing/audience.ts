@@ -1,4 +1,5 @@
-import type { Announcement, FinalAnswer, SegmentId } from '@hls-uplink/protocol';
+import type { Announcement, SegmentId } from '@hls-uplink/protocol';
+import type { Effect } from '../event.js';
 import {
   faultsAcross,
   faultsBetween,
@@ -10,6 +11,7 @@ import {
 } from './viewer.js';
 
 const WRAP = 2 ** 33;
+const WINDOW = 6;
 
 /** What the store holds: keys of segments, texts of playlists. */
 export interface StoredObjects {
@@ -26,7 +28,7 @@ export class Audience {
   /** When the first media playlist was published. */
   startedAt: number | undefined;
   /** How often what was seen. */
-  readonly seen = { gaps: 0, discontinuities: 0, newLives: 0, deletions: 0, withdrawn: 0 };
+  readonly seen = { gaps: 0, discontinuities: 0, newLives: 0, deletions: 0, withdrawn: 0, skips: 0 };
   /** Announcements of `end` so far. */
   ends = 0;
   /** Keys of the segments that this uploader puts and has not answered, by session and index. */
@@ -135,6 +137,10 @@ export class Audience {
     if (now.independent && dependent) faults.push(`rule 16: ${dependent.number} is not independent`);
     if (before?.independent && !now.independent) this.seen.withdrawn++;
     if (before?.endList && !now.endList) this.seen.newLives++;
+    else if (before && now.mediaSequence > before.entries.at(-1)!.number + 1) {
+      this.seen.skips++;
+      faults.push(...this.needlessSkip(before, now));
+    }
     versions.push(now);
     this.startedAt ??= this.now();
     const endings = versions.filter(({ endList }, i) => endList && !versions[i - 1]?.endList).length;
@@ -162,11 +168,13 @@ export class Audience {
   }
 
   /** `published` means that viewers can have it (DESIGN.md, "What crosses the socket"). */
-  answered({ session, index }: SegmentId, answer: FinalAnswer['type']): void {
+  answered({ session, index }: SegmentId, answer: Extract<Effect, { type: 'answer' }>['answer']): void {
     const id = `${session}/${index}`;
+    // The skip may be forgotten with the uploader that decided it; then a gap stands for what it had dropped.
+    if (answer.type === 'dropped' && answer.code === 'backlog') this.#accepted.delete(id);
     const key = this.#putting.get(id);
     this.#putting.delete(id);
-    if (key !== undefined && answer === 'published' && !this.#shown.has(key.slice('live/'.length)))
+    if (key !== undefined && answer.type === 'published' && !this.#shown.has(key.slice('live/'.length)))
       this.fault(key, 'rule 7 of DESIGN.md: answered as published, and no playlist has listed it');
   }
 
@@ -182,6 +190,12 @@ export class Audience {
       const longest = Math.max(total, this.#shown.get(uri)?.longest ?? 0);
       this.#shown.set(uri, { seconds, longest });
     }
+  }
+
+  /** What two windows hold is caught up with in order. */
+  private needlessSkip(before: SeenPlaylist, now: SeenPlaylist): string[] {
+    const skipped = now.mediaSequence - before.entries.at(-1)!.number - 1;
+    return skipped < WINDOW ? [`rule 6: skips ${skipped} entries only`] : [];
   }
 
   /** What left stays for its duration and that of the longest playlist that listed it (HLS-RULES 10). */

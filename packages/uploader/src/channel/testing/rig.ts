@@ -24,7 +24,8 @@ export class Rig {
   multivariant = '';
   readonly answers: string[] = [];
   readonly deleted: string[] = [];
-  readonly uploads: Extract<Effect, { type: 'put-segment' }>[] = [];
+  /** Not stored yet. */
+  uploads: Extract<Effect, { type: 'put-segment' }>[] = [];
   store = {
     segment: (_rendition: string, _index: number): boolean => true,
     playlist: (_rendition: string): 'stored' | 'failed' | 'held' => 'stored',
@@ -53,6 +54,11 @@ export class Rig {
           return [{ type: 'segment-stored', id: effect.id }];
         this.uploads.push(effect);
         return [];
+      case 'cancel-segment': {
+        const { session, index } = effect.id;
+        this.uploads = this.uploads.filter(({ id }) => id.session !== session || id.index !== index);
+        return [];
+      }
       case 'put-playlist': {
         const { rendition, version, text } = effect;
         const outcome = this.store.playlist(rendition);

@@ -139,7 +139,7 @@ export class Uploader {
           this.life,
         );
       case 'answer':
-        this.scene.audience.answered(effect.id, effect.answer.type);
+        this.scene.audience.answered(effect.id, effect.answer);
         this.journal = this.journal.filter(
           ({ announcement: one }) => one.session !== effect.id.session || one.index !== effect.id.index,
         );
@@ -148,6 +148,7 @@ export class Uploader {
             segmenter.answered(effect.id.index, effect.answer.type);
         }
         return;
+      case 'cancel-segment':
       case 'target-duration':
       case 'report':
     }

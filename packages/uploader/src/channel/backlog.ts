@@ -1,0 +1,100 @@
+import { windowStart } from '@hls-uplink/hls';
+import { leaving } from './entry.js';
+import { segmentKey } from './item.js';
+import { answer } from './source.js';
+import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
+import { TICKS_PER_SECOND } from './ticks.js';
+import { fixNumbers, nextSlot, positionOf, slotAbove, slotOf } from './timeline.js';
+
+/** So many windows may wait to be published: they catch up in order. Of more only the last one is published. */
+const MOST_WINDOWS = 2;
+
+/**
+ * After an outage the live tail skips to the live edge (DESIGN.md, "Each playlist has its own tail"): what would have left
+ * the window by now, had it been published in time, is dropped. Its numbers count as listed and removed.
+ */
+export function skipBacklog(turn: Turn, rendition: RenditionState): void {
+  const { state, at } = turn;
+  const waiting = rendition.alone ? waitingAlone(rendition) : waitingSlots(state, rendition);
+  if (waiting.length <= MOST_WINDOWS * state.settings.window) return;
+  const first = windowStart(
+    waiting.map(({ start, end }) => ({ duration90k: end - start })),
+    { minSegments: state.settings.window, targetDuration: state.targetDuration! },
+  );
+  if (first <= (MOST_WINDOWS - 1) * (waiting.length - first)) return;
+  if (rendition.alone) skipAlone(turn, rendition, first);
+  else skipTo(turn, rendition, waiting[first] as Slot);
+  rendition.updatedMs = at;
+  turn.effects.push({
+    type: 'report',
+    level: 'warn',
+    message: 'more waits to be published than two windows; all but the last is dropped',
+    fields: {
+      rendition: rendition.name,
+      segments: first,
+      seconds: Math.round(waiting.slice(0, first).reduce(addTicks, 0) / TICKS_PER_SECOND),
+    },
+  });
+}
+
+const addTicks = (sum: number, { start, end }: { start: number; end: number }): number => sum + end - start;
+
+/** From the first slot that neither a stored version lists nor one that is on its way. */
+function waitingSlots(state: ChannelState, rendition: RenditionState): Slot[] {
+  const built = rendition.entries[listed(rendition)];
+  const first = built ? slotAbove(state, built.number - 1) : nextSlot(state, rendition);
+  return first ? state.slots.slice(positionOf(state, first)) : [];
+}
+
+const waitingAlone = (rendition: RenditionState): (Entry | Item)[] => [
+  ...rendition.entries.slice(listed(rendition)),
+  ...rendition.queue.items,
+];
+
+/** How many of the entries a stored version lists, or one that is on its way. */
+function listed({ entries, storedTail, inFlight }: RenditionState): number {
+  const first = entries.findIndex(({ number }) => number > Math.max(storedTail, inFlight?.tail ?? -1));
+  return first === -1 ? entries.length : first;
+}
+
+/** The playlist goes on with this slot. */
+function skipTo(turn: Turn, rendition: RenditionState, kept: Slot): void {
+  const { state } = turn;
+  const position = positionOf(state, kept);
+  const isBefore = (item: Item): boolean => positionOf(state, slotOf(state, item)!) < position;
+  dropItems(turn, rendition, rendition.queue.items.filter(isBefore));
+  const left = rendition.entries.findIndex(({ number }) => number >= (kept.number ?? Infinity));
+  dropEntries(turn, rendition, left === -1 ? rendition.entries.length : left);
+  if (rendition.tail < state.firstNumber || rendition.entries.length > 0) return;
+  const before = state.slots[position - 1]!;
+  fixNumbers(state, before);
+  rendition.tail = before.number!;
+}
+
+/** The playlist goes on after so many that wait. */
+function skipAlone(turn: Turn, rendition: RenditionState, count: number): void {
+  const before = listed(rendition);
+  const built = Math.min(count, rendition.entries.length - before);
+  dropEntries(turn, rendition, before + built);
+  const items = rendition.queue.items.slice(0, count - built);
+  dropItems(turn, rendition, items);
+  if (rendition.tail >= turn.state.firstNumber) rendition.tail += items.length;
+}
+
+function dropItems(turn: Turn, rendition: RenditionState, items: readonly Item[]): void {
+  for (const { id, state, answered } of items) {
+    rendition.queue = rendition.queue.without(id);
+    if (!answered) answer(turn, id, { type: 'dropped', code: 'backlog' });
+    if (state === 'uploading') turn.effects.push({ type: 'cancel-segment', id });
+    if (state === 'uploading' || state === 'stored')
+      rendition.previous.push({ key: segmentKey(turn.state.settings.channel, rendition, id), keepMs: 0 });
+  }
+}
+
+/** The first of what is built; the stored version may list it, or one that is on its way. */
+function dropEntries(turn: Turn, rendition: RenditionState, count: number): void {
+  const removed = rendition.entries.splice(0, count);
+  for (const { id } of removed) if (id) answer(turn, id, { type: 'dropped', code: 'backlog' });
+  rendition.discontinuitySequence += removed.filter(({ discontinuity }) => discontinuity).length;
+  rendition.previous.push(...leaving(removed));
+}
