@@ -22,7 +22,10 @@ export function complaintsOfParsers(playlist: string): string[] {
   setOptions({ strictMode: true, silent: true });
   try {
     const parsed = parse(playlist);
-    count('hls-parser', parsed.isMasterPlaylist ? parsed.variants.length : parsed.segments.length);
+    const found = parsed.isMasterPlaylist
+      ? parsed.variants.filter(({ isIFrameOnly }) => !isIFrameOnly)
+      : parsed.segments;
+    count('hls-parser', found.length);
   } catch (error) {
     complaints.push(`hls-parser: ${(error as Error).message}`);
   }

@@ -1,3 +1,4 @@
+export * from './i-frame-playlist.js';
 export { type ParseLimits } from './lines.js';
 export * from './media-playlist.js';
 export * from './media-segment.js';

@@ -43,6 +43,30 @@ describe('renderMultivariantPlaylist', () => {
     expect(parseMultivariantPlaylist(golden)).toEqual(playlist);
   });
 
+  test('I-frame playlists come after the variants, with their URI as an attribute', () => {
+    const iFrameVariants = [
+      {
+        uri: 'high-iframes.m3u8',
+        bandwidth: 400_000,
+        codecs: ['avc1.64001f'],
+        resolution: { width: 1280, height: 720 },
+      },
+      { uri: 'unknown-iframes.m3u8', bandwidth: 1, codecs: [] },
+    ];
+    const text = renderMultivariantPlaylist({ ...playlist, iFrameVariants });
+    expect(text)
+      .toBe(`${golden}#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=400000,CODECS="avc1.64001f",RESOLUTION=1280x720,URI="high-iframes.m3u8"
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI="unknown-iframes.m3u8"
+`);
+    expect(parseMultivariantPlaylist(text)).toEqual(playlist);
+    hlsParser.setOptions({ strictMode: true });
+    const read = hlsParser.parse(text) as hlsParser.types.MasterPlaylist;
+    expect(read.variants.filter(({ isIFrameOnly }) => isIFrameOnly)).toMatchObject([
+      { uri: 'high-iframes.m3u8', bandwidth: 400_000 },
+      { uri: 'unknown-iframes.m3u8', bandwidth: 1 },
+    ]);
+  });
+
   test('refuses what would break a line or a quote', () => {
     const variant = { uri: 'a', bandwidth: 1, codecs: ['a"b'] };
     expect(() => renderMultivariantPlaylist({ ...playlist, variants: [variant] })).toThrow('quotes');

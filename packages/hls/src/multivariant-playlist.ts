@@ -10,7 +10,7 @@ import {
   type ParseLimits,
 } from './lines.js';
 import { PlaylistError } from './playlist-error.js';
-import type { MultivariantPlaylist, Variant } from './playlist.js';
+import type { IFrameVariant, MultivariantPlaylist, Variant } from './playlist.js';
 
 /** As our media playlists from birth, so that the version of no playlist ever changes. */
 const VERSION = 8;
@@ -23,6 +23,7 @@ export function renderMultivariantPlaylist(playlist: MultivariantPlaylist): stri
     ...(playlist.independentSegments ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []),
     ...playlist.comments.map(commentLine),
     ...playlist.variants.map(renderVariant),
+    ...(playlist.iFrameVariants ?? []).map(renderIFrameVariant),
     '',
   ].join('\n');
 }
@@ -38,6 +39,16 @@ function renderVariant(variant: Variant): string {
     ...(closedCaptions ? [`CLOSED-CAPTIONS=${closedCaptions}`] : []),
   ];
   return `#EXT-X-STREAM-INF:${attributes.join(',')}\n${writableUri(uri)}`;
+}
+
+function renderIFrameVariant({ bandwidth, codecs, resolution, uri }: IFrameVariant): string {
+  const attributes = [
+    `BANDWIDTH=${bandwidth}`,
+    ...(codecs.length === 0 ? [] : [`CODECS=${quotedString(codecs.join(','))}`]),
+    ...(resolution ? [`RESOLUTION=${resolution.width}x${resolution.height}`] : []),
+    `URI=${quotedString(writableUri(uri))}`,
+  ];
+  return `#EXT-X-I-FRAME-STREAM-INF:${attributes.join(',')}`;
 }
 
 const MEDIA = new Set(['EXTINF', 'EXT-X-TARGETDURATION', 'EXT-X-MEDIA-SEQUENCE', 'EXT-X-ENDLIST']);

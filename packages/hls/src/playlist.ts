@@ -37,8 +37,13 @@ export interface Variant {
   closedCaptions?: 'NONE';
 }
 
+/** EXT-X-I-FRAME-STREAM-INF: an I-frame playlist. */
+export type IFrameVariant = Pick<Variant, 'uri' | 'bandwidth' | 'codecs' | 'resolution'>;
+
 export interface MultivariantPlaylist {
   independentSegments: boolean;
   variants: Variant[];
+  /** After the variants; not read back. */
+  iFrameVariants?: IFrameVariant[];
   comments: string[];
 }

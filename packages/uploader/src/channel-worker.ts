@@ -327,13 +327,13 @@ export class ChannelWorker {
   }
 
   async #putPlaylist(effect: Extract<Effect, { type: 'put-playlist' }>): Promise<void> {
-    const { rendition, version } = effect;
+    const { view, rendition, version } = effect;
     const startedMs = this.#options.clock.at();
     const outcome = await this.#options.lanes.playlists.put(effect);
-    if (outcome === 'failed') return this.#dispatch({ type: 'playlist-failed', rendition, version });
+    if (outcome === 'failed') return this.#dispatch({ type: 'playlist-failed', view, rendition, version });
     if (outcome !== 'stored') return;
     const tookMs = this.#options.clock.at() - startedMs;
-    this.#dispatch({ type: 'playlist-stored', rendition, version, tookMs });
+    this.#dispatch({ type: 'playlist-stored', view, rendition, version, tookMs });
     void this.#sweep();
   }
 

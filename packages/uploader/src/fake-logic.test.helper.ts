@@ -21,7 +21,17 @@ export function fakeLogic(settled: Record<string, number> = {}): ChannelLogic & 
     state.version++;
     const text = `#EXTM3U\n#v${state.version}\n${state.stored.map(({ index }) => index).join(' ')}\n`;
     const key = `${state.settings.channel}/main.m3u8`;
-    return [{ type: 'put-playlist', rendition: 'main', key, text, version: state.version, maxAgeSeconds: 3 }];
+    return [
+      {
+        type: 'put-playlist',
+        view: 'live',
+        rendition: 'main',
+        key,
+        text,
+        version: state.version,
+        maxAgeSeconds: 3,
+      },
+    ];
   };
   const answered = (state: FakeState, id: SegmentId): void => {
     const source = state.sources[id.session];

@@ -60,6 +60,10 @@ const schema = z.strictObject({
     ),
   spoolLimit: z.number().positive().default(16).describe('gigabytes that the segments sent here may take'),
   window: z.number().int().min(3).max(10_000).default(6).describe('segments in the live window at least'),
+  iFramePlaylists: z
+    .boolean()
+    .default(true)
+    .describe('publish I-frame playlists, which players need for scrubbing and fast forward'),
   targetDuration: z
     .number()
     .int()
@@ -90,6 +94,7 @@ export interface Settings {
   spoolRoots: string[];
   spoolBytes: number;
   window: number;
+  iFramePlaylists: boolean;
   targetDuration?: number;
   drainTimeoutMs: number;
   logLevel: LogLevel;
@@ -157,6 +162,7 @@ export async function loadTask(
     spoolRoots: (options.spoolRoot ?? [defaultSpoolBase({ env })]).map((root) => resolve(root)),
     spoolBytes: options.spoolLimit * GIGABYTE,
     window: options.window,
+    iFramePlaylists: options.iFramePlaylists,
     drainTimeoutMs: options.drainTimeout * 1000,
     logLevel: options.logLevel,
     warnings,

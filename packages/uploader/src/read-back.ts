@@ -1,5 +1,6 @@
 import type { Clock } from '@hls-uplink/runtime';
 import type { ObjectStore } from '@hls-uplink/store';
+import { isIFramesKey } from './channel/i-frame.js';
 import type { ReadBack } from './channel/reopen.js';
 import { MAX_PLAYLIST_BYTES } from './playlist-lane.js';
 import { timed } from './timed.js';
@@ -46,5 +47,9 @@ export async function readBack(
 }
 
 function isPlaylistOf(key: string, prefix: string): boolean {
-  return key.startsWith(prefix) && /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.m3u8$/.test(key.slice(prefix.length));
+  return (
+    key.startsWith(prefix) &&
+    !isIFramesKey(key) &&
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.m3u8$/.test(key.slice(prefix.length))
+  );
 }

@@ -61,7 +61,7 @@ export async function startUploader(options: TestUploaderOptions = {}): Promise<
   const files = new SpoolFiles([spool]);
   const lanes = storeLanes(store, { clock, logger, files: new SpoolFiles([spool, ownFolder]) });
   const channels = new Channels({
-    settings: { window: 6, writer: 'test' },
+    settings: { window: 6, iFrames: true, writer: 'test' },
     logic,
     lanes,
     buckets: new Map([['bucket', lanes]]),

@@ -73,7 +73,7 @@ describe('after an outage', () => {
     for (let i = 4; i <= 16; i++) rig.step(['low'], i);
     rig.store.playlist = () => 'stored';
     const { version } = rig.state.renditions['low']!.inFlight!;
-    rig.happen({ type: 'playlist-failed', rendition: 'low', version });
+    rig.happen({ type: 'playlist-failed', view: 'live', rendition: 'low', version });
     expect(rig.entries('low')).toBe('11 12 13 14 15 16');
     expect(answersOf(rig, 'low', 'backlog')).toEqual(range(4, 10));
     for (let i = 17; i <= 40; i++) rig.step(['low'], i);
@@ -89,7 +89,7 @@ describe('after an outage', () => {
     rig.store.playlist = () => 'stored';
     const { version, tail } = rig.state.renditions['low']!.inFlight!;
     expect(tail).toBe(4);
-    rig.happen({ type: 'playlist-stored', rendition: 'low', version, tookMs: 60_000 });
+    rig.happen({ type: 'playlist-stored', view: 'live', rendition: 'low', version, tookMs: 60_000 });
     expect(rig.entries('low')).toBe('12 13 14 15 16 17');
     expect(rig.answers.filter((answer) => answer.startsWith('low/4 '))).toHaveLength(1);
   });

@@ -1,5 +1,5 @@
 import { windowStart } from '@hls-uplink/hls';
-import { leaving } from './entry.js';
+import { jumpTo, leave } from './retention.js';
 import { segmentKey } from './item.js';
 import { answer } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
@@ -68,7 +68,7 @@ function skipTo(turn: Turn, rendition: RenditionState, kept: Slot): void {
   if (rendition.tail < state.firstNumber || rendition.entries.length > 0) return;
   const before = state.slots[position - 1]!;
   fixNumbers(state, before);
-  rendition.tail = before.number!;
+  jumpTo(rendition, before.number!);
 }
 
 /** The playlist goes on after so many that wait. */
@@ -78,7 +78,7 @@ function skipAlone(turn: Turn, rendition: RenditionState, count: number): void {
   dropEntries(turn, rendition, before + built);
   const items = rendition.queue.items.slice(0, count - built);
   dropItems(turn, rendition, items);
-  if (rendition.tail >= turn.state.firstNumber) rendition.tail += items.length;
+  if (rendition.tail >= turn.state.firstNumber) jumpTo(rendition, rendition.tail + items.length);
 }
 
 function dropItems(turn: Turn, rendition: RenditionState, items: readonly Item[]): void {
@@ -93,8 +93,6 @@ function dropItems(turn: Turn, rendition: RenditionState, items: readonly Item[]
 
 /** The first of what is built; the stored version may list it, or one that is on its way. */
 function dropEntries(turn: Turn, rendition: RenditionState, count: number): void {
-  const removed = rendition.entries.splice(0, count);
-  for (const { id } of removed) if (id) answer(turn, id, { type: 'dropped', code: 'backlog' });
-  rendition.discontinuitySequence += removed.filter(({ discontinuity }) => discontinuity).length;
-  rendition.previous.push(...leaving(removed));
+  for (const { id } of leave(rendition, count))
+    if (id) answer(turn, id, { type: 'dropped', code: 'backlog' });
 }

@@ -1,8 +1,9 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import { dateOf, epochOf } from './epoch.js';
+import { iFrameBitRate, keyPlaces } from './i-frame.js';
 import { segmentKey, segmentName } from './item.js';
-import type { Entry, Item, LeftKey, RenditionState, Slot, Turn } from './state.js';
-import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
+import type { Entry, Item, RenditionState, Slot, Turn } from './state.js';
+import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, fixNumbers, inSlot } from './timeline.js';
 
 /** Lists a stored segment. */
@@ -26,6 +27,7 @@ export function appendSegment(
     start: item.start,
     end: item.end,
     bytes,
+    keys: keyPlaces(item.announcement),
     dateMs: Math.round(dateOf(epochOf(state, item.epoch)!.clock, item.start)),
     discontinuity,
     gap: false,
@@ -35,6 +37,8 @@ export function appendSegment(
   const source = state.sources[item.id.session];
   if (discontinuity && source) delete source.changed;
   if (source) source.listed = { index: item.id.index, epoch: item.epoch, end: item.end };
+  const entry = rendition.entries.at(-1)!;
+  rendition.iFrames.peakBandwidth = Math.max(rendition.iFrames.peakBandwidth, iFrameBitRate(entry));
   rendition.totalBytes += bytes;
   rendition.total90k += item.end - item.start;
   const peak = newestPeak(rendition.entries, state.targetDuration! * TICKS_PER_SECOND);
@@ -125,18 +129,4 @@ export function joinSequence(
 ): void {
   const before = discontinuitySequence! - (discontinuity ? 1 : 0);
   rendition.discontinuitySequence = Math.max(rendition.discontinuitySequence, before);
-}
-
-/** What leaves with these entries, and how long it must stay (HLS-RULES 10). */
-export function leaving(entries: readonly Entry[]): LeftKey[] {
-  return entries.flatMap(({ key, start, end, longestMs }) =>
-    key === undefined ? [] : [{ key, keepMs: Math.ceil((end - start) / TICKS_PER_MS + longestMs) }],
-  );
-}
-
-/** All entries leave with the next version; what it lists begins anew. */
-export function emptyWindow(rendition: RenditionState): void {
-  rendition.previous.push(...leaving(rendition.entries));
-  rendition.discontinuitySequence += rendition.entries.filter((entry) => entry.discontinuity).length;
-  rendition.entries = [];
 }

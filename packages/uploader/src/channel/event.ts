@@ -7,6 +7,9 @@ export type SourceFacts = Pick<
   'rendition' | 'source' | 'session' | 'target' | 'renditions' | 'bandwidth' | 'names'
 >;
 
+/** Which playlist of a rendition: the live one decides what is published. */
+export type View = 'live' | 'i-frames';
+
 /**
  * Everything that can happen to a channel. `at` is milliseconds since 1970 by a clock that never steps (the wall clock
  * at the process's start plus the monotonic time since).
@@ -26,8 +29,8 @@ export type ChannelEvent =
   /** The bytes are gone: the file vanished or changed after it was accepted. */
   | { type: 'segment-lost'; at: number; id: SegmentId }
   /** `tookMs`: from the start of the request to its answer. */
-  | { type: 'playlist-stored'; at: number; rendition: string; version: number; tookMs: number }
-  | { type: 'playlist-failed'; at: number; rendition: string; version: number }
+  | { type: 'playlist-stored'; at: number; view: View; rendition: string; version: number; tookMs: number }
+  | { type: 'playlist-failed'; at: number; view: View; rendition: string; version: number }
   | { type: 'multivariant-stored'; at: number; version: number }
   | { type: 'multivariant-failed'; at: number; version: number }
   | { type: 'deleted'; at: number; keys: readonly string[] }
@@ -52,9 +55,10 @@ export type Effect =
     }
   /** Its outcome is of no interest any more: it need not be put, if it has not been begun. */
   | { type: 'cancel-segment'; id: SegmentId }
-  /** → playlist-stored or playlist-failed. One in flight per rendition; after a failure the newest text is put again. */
+  /** → playlist-stored or playlist-failed. One in flight for each; after a failure the newest text is put again. */
   | {
       type: 'put-playlist';
+      view: View;
       rendition: string;
       key: string;
       text: string;

@@ -1,5 +1,5 @@
 import { targetDurationFor } from '@hls-uplink/hls';
-import { emptyWindow } from './entry.js';
+import { emptyWindow } from './retention.js';
 import { checkLengths } from './item.js';
 import { advance } from './publish.js';
 import { answer } from './source.js';
@@ -85,6 +85,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
       dirty: false,
       away: false,
       longest: 0,
+      iFrames: { ...rendition.iFrames, peakBandwidth: 0 },
       peakBandwidth: 0,
       totalBytes: 0,
       total90k: 0,

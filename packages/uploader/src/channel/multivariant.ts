@@ -1,4 +1,5 @@
-import { renderMultivariantPlaylist, type Variant } from '@hls-uplink/hls';
+import { renderMultivariantPlaylist, type IFrameVariant, type Variant } from '@hls-uplink/hls';
+import { hasIFrames, iFramesKey } from './i-frame.js';
 import { lostAt } from './rendition.js';
 import { hasLeft } from './source.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
@@ -23,6 +24,9 @@ export function putMultivariant({ state, effects, at }: Turn): void {
   const text = renderMultivariantPlaylist({
     independentSegments: renditions.every((one) => one.independent),
     variants: renditions.sort(bySize).map((rendition) => variant(state, rendition)),
+    iFrameVariants: renditions
+      .filter((rendition) => hasIFrames(state, rendition) && rendition.iFrames.isThere)
+      .map((rendition) => iFrameVariant(state, rendition)),
     comments: [],
   });
   if (text === state.multivariant.storedText) return;
@@ -80,6 +84,17 @@ function variant(state: ChannelState, rendition: RenditionState): Variant {
     ...(video?.width !== undefined &&
       video.height !== undefined && { resolution: { width: video.width, height: video.height } }),
     ...(video?.frameRate !== undefined && { frameRate: video.frameRate }),
+  };
+}
+
+function iFrameVariant(state: ChannelState, rendition: RenditionState): IFrameVariant {
+  const { resolution } = variant(state, rendition);
+  const codec = rendition.tracks.find(({ kind }) => kind === 'video')?.codec;
+  return {
+    uri: iFramesKey(rendition).slice(`${state.settings.channel}/`.length),
+    bandwidth: Math.max(1, rendition.iFrames.peakBandwidth),
+    codecs: codec === undefined ? [] : [codec],
+    ...(resolution && { resolution }),
   };
 }
 

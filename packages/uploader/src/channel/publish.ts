@@ -1,10 +1,11 @@
 import { listNextAlone } from './alone.js';
-import { appendSegment, appendSlotGap, emptyWindow, joinSequence } from './entry.js';
+import { appendSegment, appendSlotGap, joinSequence } from './entry.js';
 import { lose } from './item.js';
 import { listLost, listMissing } from './lost.js';
 import { decidePartial, isShort } from './partial.js';
 import { hasVideo } from './rendition.js';
 import { hasChanged } from './source.js';
+import { emptyWindow, jumpTo } from './retention.js';
 import type { Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { CHANNEL_HOLE_90K, fixNumbers, inSlot, nextSlot } from './timeline.js';
 
@@ -26,6 +27,7 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
     // What lies between has left every sibling's window and nobody knows its lengths any more: the playlist goes on where
     // theirs do (DESIGN.md, "Each playlist has its own tail").
     emptyWindow(rendition);
+    jumpTo(rendition, slot.number - 1);
   }
   const queued = inSlot(rendition.queue.items, slot);
   if (!queued) return listMissing(turn, rendition, slot);

@@ -2,6 +2,8 @@ import { current, produce } from 'immer';
 import { takeAnnouncement, takeTracks } from './announce.js';
 import { skipBacklog } from './backlog.js';
 import type { ChannelEvent, Effect } from './event.js';
+import { iFramesKey } from './i-frame.js';
+import { iFramesFailed, iFramesStored, putIFrames } from './i-frame-playlist.js';
 import { change, lose, segmentKey } from './item.js';
 import { answerFarewells, end, endAt, start, startAt } from './life.js';
 import { waitsUntil } from './lost.js';
@@ -92,11 +94,15 @@ function take(turn: Turn, event: ChannelEvent): void {
     }
     case 'playlist-stored': {
       const rendition = state.renditions[event.rendition];
-      return rendition && versionStored(turn, rendition, event.version, event.tookMs);
+      if (!rendition) return;
+      if (event.view === 'i-frames') return iFramesStored(turn, rendition, event.version);
+      return versionStored(turn, rendition, event.version, event.tookMs);
     }
     case 'playlist-failed': {
       const rendition = state.renditions[event.rendition];
-      return rendition && versionFailed(rendition, event.version);
+      if (!rendition) return;
+      if (event.view === 'i-frames') return iFramesFailed(rendition, event.version);
+      return versionFailed(rendition, event.version);
     }
     case 'multivariant-stored':
       return multivariantStored(turn, event.version);
@@ -137,7 +143,10 @@ function proceed(turn: Turn): void {
     while (renditions.map((one) => advance(turn, one)).some(Boolean));
   }
   end(turn);
-  for (const rendition of renditions) putVersion(turn, rendition);
+  for (const rendition of renditions) {
+    putVersion(turn, rendition);
+    putIFrames(turn, rendition);
+  }
   putMultivariant(turn);
   answerFarewells(turn);
 }
@@ -160,7 +169,7 @@ export function deadline(state: ChannelState): number | undefined {
 export function namedKeys(state: ChannelState): Set<string> {
   const keys = new Set<string>();
   for (const rendition of Object.values(state.renditions)) {
-    keys.add(rendition.playlistKey);
+    keys.add(rendition.playlistKey).add(iFramesKey(rendition));
     for (const { key } of [...rendition.entries, ...rendition.previous, ...rendition.left]) {
       if (key !== undefined) keys.add(key);
     }

@@ -1,5 +1,6 @@
 import { parseMediaPlaylist, playlistDuration90k, type MediaPlaylist } from '@hls-uplink/hls';
 import { errorText } from '@hls-uplink/runtime';
+import { iFrameCount, isIFramesKey } from './i-frame.js';
 import { multivariantKey } from './multivariant.js';
 import { hasVideo, newRendition } from './rendition.js';
 import { newSource } from './source.js';
@@ -22,6 +23,8 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
       state.multivariant.storedText = text;
       return [];
     }
+    // What it shows stands in the state line of its media playlist.
+    if (isIFramesKey(key)) return [];
     try {
       const playlist = parseMediaPlaylist(text);
       return [{ key, playlist, line: readStateLine(playlist) }];
@@ -85,6 +88,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
       dateMs,
       discontinuity: segment.discontinuity,
       longestMs,
+      keys: line.iFrames?.keys[i] ?? [],
     };
     if (segment.discontinuity) discontinuitySequence++;
     let slot = rendition.alone ? undefined : state.slots.find((one) => one.number === number);
@@ -136,6 +140,10 @@ function adopt(
   const tail = playlist.mediaSequence + playlist.segments.length - 1;
   rendition.tail = tail;
   rendition.storedTail = tail;
+  rendition.iFrames.sequence += playlist.segments.reduce(
+    (sum, { gap }, i) => sum + iFrameCount({ gap, keys: line?.iFrames?.keys[i] ?? [] }),
+    0,
+  );
   const tags = playlist.segments.filter((segment) => segment.discontinuity).length;
   rendition.discontinuitySequence = playlist.discontinuitySequence + tags;
   if (line) {
@@ -180,6 +188,10 @@ function renditionFrom(
     frame,
   } satisfies Partial<RenditionState>);
   // The clock may have been set since: how long they have been out is counted anew.
+  if (line.iFrames) {
+    const { sequence, peak, isThere } = line.iFrames;
+    Object.assign(rendition.iFrames, { sequence, isThere, peakBandwidth: peak });
+  }
   rendition.left = line.left.map(([below, keepMs]) => ({
     key: `${state.settings.channel}/${below}`,
     keepMs,

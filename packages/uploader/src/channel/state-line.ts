@@ -1,6 +1,7 @@
 import type { MediaPlaylist } from '@hls-uplink/hls';
 import { sessionId, track } from '@hls-uplink/protocol';
 import * as z from 'zod';
+import { hasIFrames } from './i-frame.js';
 import { settledWhenStored, sourcesOf } from './source.js';
 import type { ChannelState, RenditionState } from './state.js';
 
@@ -38,6 +39,15 @@ const stateLine = z.strictObject({
   ),
   /** Keys (below the channel) that left the window, and how long they stay, milliseconds. */
   left: z.array(z.tuple([z.string().max(400), milliseconds])).max(1000),
+  /** Of the I-frame playlist: what it counts from, peak, whether there is one; of each entry its key pictures. */
+  iFrames: z
+    .strictObject({
+      sequence: count,
+      peak: count,
+      isThere: z.boolean(),
+      keys: z.array(z.array(z.tuple([count, count, count])).max(4000)).max(100_000),
+    })
+    .optional(),
   tracks: z.array(track).max(64),
   frame: ticks,
   longest: ticks,
@@ -77,6 +87,16 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
     longestMs: rendition.entries[0]?.longestMs ?? 0,
     sessions,
     left: rendition.left.map(({ key, keepMs }) => [key.slice(below), keepMs]),
+    ...(hasIFrames(state, rendition) && {
+      iFrames: {
+        sequence: rendition.iFrames.sequence,
+        peak: rendition.iFrames.peakBandwidth,
+        isThere: rendition.iFrames.isThere,
+        keys: rendition.entries.map(({ keys = [] }) =>
+          keys.map((place) => [...place] as [number, number, number]),
+        ),
+      },
+    }),
     tracks: rendition.tracks,
     frame: rendition.frame,
     longest: rendition.longest,
@@ -101,7 +121,9 @@ export function readStateLine({ comments, segments }: MediaPlaylist): StateLine 
   const line = stateLine.safeParse(parseJson(text.slice(PREFIX.length)));
   const epochs = new Set(line.data?.clocks.map(([id]) => id));
   const fits =
-    line.data?.starts.length === segments.length && line.data.starts.every(([epoch]) => epochs.has(epoch));
+    line.data?.starts.length === segments.length &&
+    (line.data.iFrames?.keys.length ?? segments.length) === segments.length &&
+    line.data.starts.every(([epoch]) => epochs.has(epoch));
   if (!line.success || !fits) throw new Error('its state line is damaged');
   return line.data;
 }

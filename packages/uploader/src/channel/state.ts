@@ -1,5 +1,6 @@
 import type { DroppedCode, Gap, Segment, SegmentId, Track } from '@hls-uplink/protocol';
 import type { ChannelEvent, Effect, SourceFacts } from './event.js';
+import type { KeyPlace } from './i-frame.js';
 import type { Queue } from './queue.js';
 
 /** Operator's settings of a channel. */
@@ -10,6 +11,8 @@ export interface ChannelSettings {
   window: number;
   /** `--target-duration`, seconds, when set. */
   targetDuration?: number;
+  /** I-frame playlists are published, too. */
+  iFrames: boolean;
   /** Identity of this uploader in the state line. */
   writer: string;
 }
@@ -87,6 +90,8 @@ export interface Entry {
   end: number;
   /** Absent for a gap, and for what was read back. */
   bytes?: number;
+  /** Its key pictures, where it has any. */
+  keys?: readonly KeyPlace[];
   dateMs: number;
   discontinuity: boolean;
   gap: boolean;
@@ -99,7 +104,9 @@ export interface LeftKey {
   key: string;
   /** How long it must stay after its removal was stored, milliseconds (HLS-RULES 10). */
   keepMs: number;
-  /** When the version without it was stored; absent until then. */
+  /** The first version without it, once that is built; absent of what an uploader before this one removed. */
+  version?: number;
+  /** When it had left every stored playlist; absent until then. */
   removedMs?: number;
   /** Its deletion is under way. */
   deleting?: boolean;
@@ -157,6 +164,8 @@ export interface RenditionState {
   /** Counts the versions put. */
   version: number;
   inFlight?: { version: number; tail: number; endList: boolean };
+  /** The newest version that was stored. */
+  storedVersion: number;
   /** Number of the last entry in a stored version; entries above it may not be removed. */
   storedTail: number;
   storedEnd: boolean;
@@ -173,6 +182,17 @@ export interface RenditionState {
   peakBandwidth: number;
   totalBytes: number;
   total90k: number;
+  iFrames: {
+    /** EXT-X-MEDIA-SEQUENCE of the I-frame playlist: of the first entry's first. */
+    sequence: number;
+    /** Up to which version the stored one shows what is listed, and the one that is on its way. */
+    storedVersion: number;
+    inFlight?: number;
+    /** One is in the store. */
+    isThere: boolean;
+    /** Bits a second of one segment's, highest seen. */
+    peakBandwidth: number;
+  };
   /** What the multivariant playlist says. */
   stated?: { bandwidth: number; average: number };
   counts: {

@@ -168,7 +168,7 @@ test('a playlist that cannot be written holds up no other', () => {
   rig.step(['low', 'high'], 5);
   const { inFlight } = rig.state.renditions['low']!;
   rig.store.playlist = (rendition) => (rendition === 'low' ? 'held' : 'stored');
-  rig.happen({ type: 'playlist-failed', rendition: 'low', version: inFlight!.version });
+  rig.happen({ type: 'playlist-failed', view: 'live', rendition: 'low', version: inFlight!.version });
   for (let i = 6; i < 12; i++) rig.step(['low', 'high'], i);
   expect(rig.playlist('mid').entries.at(-1)!.number).toBe(11);
 });

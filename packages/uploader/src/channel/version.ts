@@ -1,5 +1,5 @@
 import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
-import { leaving } from './entry.js';
+import { deleteDue, leave } from './retention.js';
 import { hasSkipped } from './rendition.js';
 import { answer } from './source.js';
 import { writeStateLine } from './state-line.js';
@@ -7,7 +7,7 @@ import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
 /** Sliding playlists are 8 from birth, for EXT-X-GAP (HLS-RULES 13). */
-const PLAYLIST_VERSION = 8;
+export const PLAYLIST_VERSION = 8;
 
 /** Keys beyond these, oldest first, are left to the sweep of what nobody names. */
 const MOST_LEFT_KEYS = 300;
@@ -33,10 +33,12 @@ export function putVersion({ state, effects }: Turn, rendition: RenditionState):
   rendition.left.splice(0, Math.max(0, rendition.left.length - MOST_LEFT_KEYS));
   rendition.previous = [];
   rendition.version++;
+  for (const left of rendition.left) left.version ??= rendition.version;
   rendition.dirty = false;
   rendition.inFlight = { version: rendition.version, tail: rendition.tail, endList: rendition.endList };
   effects.push({
     type: 'put-playlist',
+    view: 'live',
     rendition: rendition.name,
     key: rendition.playlistKey,
     version: rendition.version,
@@ -71,14 +73,12 @@ function slideWindow(state: ChannelState, rendition: RenditionState): void {
     minSegments: state.settings.window,
     targetDuration: state.targetDuration!,
   });
-  const removed = entries.splice(0, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
-  rendition.discontinuitySequence += removed.filter((entry) => entry.discontinuity).length;
-  rendition.left.push(...leaving(removed));
+  leave(rendition, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
 }
 
 /** Viewers have it: the entries' final answers go out, and what is due is deleted. */
 export function versionStored(turn: Turn, rendition: RenditionState, version: number, tookMs: number): void {
-  const { at, effects } = turn;
+  const { at } = turn;
   const { inFlight } = rendition;
   if (inFlight?.version !== version) return;
   delete rendition.inFlight;
@@ -92,10 +92,8 @@ export function versionStored(turn: Turn, rendition: RenditionState, version: nu
     answer(turn, entry.id, { type: 'published' });
     delete entry.id;
   }
-  for (const left of rendition.left) left.removedMs ??= at;
-  const due = rendition.left.filter((left) => !left.deleting && left.removedMs! + left.keepMs <= at);
-  for (const left of due) left.deleting = true;
-  if (due.length > 0) effects.push({ type: 'delete', keys: due.map(({ key }) => key) });
+  rendition.storedVersion = version;
+  deleteDue(turn, rendition);
 }
 
 export function versionFailed(rendition: RenditionState, version: number): void {

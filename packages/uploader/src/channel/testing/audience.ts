@@ -12,6 +12,7 @@ import {
 
 const WRAP = 2 ** 33;
 const WINDOW = 6;
+const SEGMENT_BYTES = 100_000;
 
 /** What the store holds: keys of segments, texts of playlists. */
 export interface StoredObjects {
@@ -28,7 +29,15 @@ export class Audience {
   /** When the first media playlist was published. */
   startedAt: number | undefined;
   /** How often what was seen. */
-  readonly seen = { gaps: 0, discontinuities: 0, newLives: 0, deletions: 0, withdrawn: 0, skips: 0 };
+  readonly seen = {
+    gaps: 0,
+    discontinuities: 0,
+    newLives: 0,
+    deletions: 0,
+    withdrawn: 0,
+    skips: 0,
+    pictures: 0,
+  };
   /** Announcements of `end` so far. */
   ends = 0;
   /** Keys of the segments that this uploader puts and has not answered, by session and index. */
@@ -107,6 +116,7 @@ export class Audience {
   published(key: string, text: string): void {
     this.store.texts.set(key, text);
     if (key.endsWith('/index.m3u8')) return this.publishVariants(key, text);
+    if (key.endsWith('-iframes.m3u8')) return this.publishIFrames(key, text);
     const now = see(text);
     const versions = this.versions.get(key) ?? [];
     this.versions.set(key, versions);
@@ -147,6 +157,34 @@ export class Audience {
     if (endings > this.ends) faults.push('rule 18: ENDLIST, and no source has ended');
     this.show(now, before);
     faults.push(...this.leftBehind(key, now));
+    for (const fault of faults) this.fault(key, fault);
+  }
+
+  /** It changes as a media playlist does, and shows all of each segment that the media playlist lists. */
+  private publishIFrames(key: string, text: string): void {
+    const now = see(text);
+    const versions = this.versions.get(key) ?? [];
+    this.versions.set(key, versions);
+    const before = versions.at(-1);
+    const faults = [...faultsOf(now), ...(before ? faultsBetween(before, now) : [])];
+    if (!text.includes('\n#EXT-X-I-FRAMES-ONLY\n')) faults.push('no EXT-X-I-FRAMES-ONLY');
+    const ranges = [...text.matchAll(/^#EXT-X-BYTERANGE:(\d+)@(\d+)\n(.*)$/gm)];
+    if (ranges.length !== now.entries.filter(({ gap }) => !gap).length)
+      faults.push('a picture without range');
+    for (const [, length, offset, uri] of ranges) {
+      if (!this.store.segments.has(`live/${uri}`)) faults.push(`rule 3: ${uri} is not there`);
+      if (Number(offset) < 376 || Number(offset) + Number(length) > SEGMENT_BYTES)
+        faults.push(`a range of ${length}@${offset} in a segment of ${SEGMENT_BYTES} bytes`);
+    }
+    const live = this.versions.get(key.replace('-iframes', ''))?.at(-1);
+    for (const { uri, seconds, gap } of live?.entries ?? []) {
+      const shown = now.entries.filter((entry) => entry.uri === uri);
+      const sum = shown.reduce((all, entry) => all + entry.seconds, 0);
+      if (shown.length > 0 && Math.abs(sum - seconds) > 0.01) faults.push(`${uri}: ${sum} of ${seconds} s`);
+      if (!gap && shown.length > 0 && shown.every((entry) => entry.gap)) faults.push(`${uri} has no picture`);
+    }
+    this.seen.pictures += ranges.length;
+    versions.push(now);
     for (const fault of faults) this.fault(key, fault);
   }
 
@@ -202,6 +240,9 @@ export class Audience {
   removed(key: string): void {
     this.seen.deletions++;
     this.store.segments.delete(key);
+    for (const [playlist, text] of this.store.texts)
+      if (text.includes(`\n${key.slice('live/'.length)}\n`))
+        this.fault(playlist, `rule 3: ${key} is deleted`);
     const shown = this.#shown.get(key.slice('live/'.length));
     if (!shown) return;
     const { removedAt = Infinity, seconds, longest } = shown;

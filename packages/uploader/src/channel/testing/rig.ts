@@ -2,7 +2,7 @@ import type { Segment } from '@hls-uplink/protocol';
 import type { Effect, SourceFacts } from '../event.js';
 import { deadline, openChannel, reduce } from '../reduce.js';
 import type { ReadBack } from '../reopen.js';
-import type { ChannelState } from '../state.js';
+import type { ChannelSettings, ChannelState } from '../state.js';
 import type { Happening } from './scene.js';
 import { see, type SeenPlaylist } from './viewer.js';
 
@@ -21,6 +21,7 @@ export class Rig {
   at = BEGIN_MS;
   /** Of the media playlists, by key. */
   readonly texts = new Map<string, string>();
+  readonly iFrames = new Map<string, string>();
   multivariant = '';
   readonly answers: string[] = [];
   readonly deleted: string[] = [];
@@ -29,12 +30,13 @@ export class Rig {
   store = {
     segment: (_rendition: string, _index: number): boolean => true,
     playlist: (_rendition: string): 'stored' | 'failed' | 'held' => 'stored',
+    iFrames: (_rendition: string): 'stored' | 'failed' | 'held' => 'stored',
     tookMs: 50,
     deletes: true,
   };
 
-  constructor(playlists: ReadBack[] = []) {
-    this.state = openChannel({ channel: 'live', window: 6, writer: 'test' });
+  constructor(playlists: ReadBack[] = [], settings: Partial<ChannelSettings> = {}) {
+    this.state = openChannel({ channel: 'live', window: 6, iFrames: true, writer: 'test', ...settings });
     this.happen({ type: 'opened', playlists });
   }
 
@@ -60,12 +62,12 @@ export class Rig {
         return [];
       }
       case 'put-playlist': {
-        const { rendition, version, text } = effect;
-        const outcome = this.store.playlist(rendition);
+        const { view, rendition, version, text } = effect;
+        const outcome = view === 'live' ? this.store.playlist(rendition) : this.store.iFrames(rendition);
         if (outcome === 'held') return [];
-        if (outcome === 'failed') return [{ type: 'playlist-failed', rendition, version }];
-        this.texts.set(effect.key, text);
-        return [{ type: 'playlist-stored', rendition, version, tookMs: this.store.tookMs }];
+        if (outcome === 'failed') return [{ type: 'playlist-failed', view, rendition, version }];
+        (view === 'live' ? this.texts : this.iFrames).set(effect.key, text);
+        return [{ type: 'playlist-stored', view, rendition, version, tookMs: this.store.tookMs }];
       }
       case 'put-multivariant':
         this.multivariant = effect.text;

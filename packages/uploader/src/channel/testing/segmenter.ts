@@ -184,7 +184,7 @@ export class Segmenter {
       crc32: index,
       ended,
       independent: this.scene.random() >= FORCED,
-      keyPictures: keys.map((key, i) => ({ offset: i * 1000, bytes: 500, pts: key % PTS_WRAP })),
+      keyPictures: keys.map((key, i) => ({ offset: 376 + i * 1000, bytes: 500, pts: key % PTS_WRAP })),
       markers: [],
     });
   }

@@ -26,7 +26,7 @@ export class Uploader {
     this.scene.audience.restarted(journal);
     if (journal === 'empty') this.journal = [];
     const { window = 6 } = this.scene.options;
-    this.state = openChannel({ channel: 'live', window, writer: `uploader-${this.life}` });
+    this.state = openChannel({ channel: 'live', window, iFrames: true, writer: `uploader-${this.life}` });
     const playlists = [...this.scene.store.texts].map(([key, text]) => ({ key, text }));
     this.happen({ type: 'opened', playlists });
     for (const { facts, tracks, announcement } of [...this.journal]) {
@@ -114,18 +114,15 @@ export class Uploader {
           this.scene.store.segments.add(effect.key);
           return { type: 'segment-stored', id: effect.id };
         });
-      case 'put-playlist':
-        this.scene.audience.decided(effect.key, effect.text);
-        return this.putText(took, effect.key, effect.text, (stored) =>
+      case 'put-playlist': {
+        const { view, rendition, version, key, text } = effect;
+        if (view === 'live') this.scene.audience.decided(key, text);
+        return this.putText(took, key, text, (stored) =>
           stored
-            ? {
-                type: 'playlist-stored',
-                rendition: effect.rendition,
-                version: effect.version,
-                tookMs: took,
-              }
-            : { type: 'playlist-failed', rendition: effect.rendition, version: effect.version },
+            ? { type: 'playlist-stored', view, rendition, version, tookMs: took }
+            : { type: 'playlist-failed', view, rendition, version },
         );
+      }
       case 'put-multivariant':
         return this.putText(took, effect.key, effect.text, (stored) => ({
           type: stored ? 'multivariant-stored' : 'multivariant-failed',

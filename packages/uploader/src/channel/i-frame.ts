@@ -1,0 +1,72 @@
+import type { IFrame } from '@hls-uplink/hls';
+import { ptsDuration, type Segment } from '@hls-uplink/protocol';
+import { hasVideo } from './rendition.js';
+import type { ChannelState, Entry, RenditionState } from './state.js';
+import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
+
+/** PAT and PMT, a packet each, where the first picture does not follow them. */
+const TABLE_BYTES = 376;
+
+/** A key picture within its segment: offset and length in bytes, and ticks from the segment's start. */
+export type KeyPlace = readonly [offset: number, length: number, ticks: number];
+
+/** Where a segment has the pictures that can be shown by themselves, in order; what cannot be true is left out. */
+export function keyPlaces({ keyPictures, startPts, endPts, bytes }: Segment): KeyPlace[] {
+  const places: KeyPlace[] = [];
+  const duration = ptsDuration(startPts, endPts);
+  for (const picture of keyPictures) {
+    const ticks = ptsDuration(startPts, picture.pts);
+    const [offset, length, before] = places.at(-1) ?? [0, 0, -1];
+    const fits = picture.offset >= offset + length && picture.offset + picture.bytes <= bytes;
+    if (fits && ticks > before && ticks < duration) places.push([picture.offset, picture.bytes, ticks]);
+  }
+  return places;
+}
+
+/** An entry as the I-frame playlist has it: its pictures, and a gap where it has none. */
+export function iFramesOf({ uri, start, end, dateMs, discontinuity, gap, keys = [] }: Entry): IFrame[] {
+  const duration = end - start;
+  const frame = (from: number, to: number): Omit<IFrame, 'gap'> => ({
+    uri,
+    duration90k: to - from,
+    programDateTimeMs: dateMs + from / TICKS_PER_MS,
+    discontinuity: discontinuity && from === 0,
+  });
+  const [first] = keys;
+  if (gap || !first) return [{ ...frame(0, duration), gap: true }];
+  const [offset, , lead] = first;
+  const map = { length: lead === 0 ? offset : TABLE_BYTES, offset: 0 };
+  return [
+    ...(lead > 0 ? [{ ...frame(0, lead), gap: true }] : []),
+    ...keys.map(([at, length, ticks], i) => ({
+      ...frame(ticks, keys[i + 1]?.[2] ?? duration),
+      gap: false,
+      byteRange: { length, offset: at },
+      ...(i === 0 && { map }),
+    })),
+  ];
+}
+
+/** How many entries of the I-frame playlist that makes. */
+export function iFrameCount({ gap, keys = [] }: Pick<Entry, 'gap' | 'keys'>): number {
+  const [first] = keys;
+  if (gap || !first) return 1;
+  return keys.length + (first[2] > 0 ? 1 : 0);
+}
+
+/** Bits a second of an entry's pictures alone. */
+export function iFrameBitRate({ start, end, keys = [] }: Entry): number {
+  const bytes = keys.reduce((sum, [, length]) => sum + length, 0);
+  return Math.ceil((bytes * 8 * TICKS_PER_SECOND) / (end - start));
+}
+
+/** Whether the rendition has an I-frame playlist: what leaves it leaves that, too. */
+export function hasIFrames({ settings }: ChannelState, rendition: RenditionState): boolean {
+  return settings.iFrames && (rendition.iFrames.isThere || hasVideo(rendition));
+}
+
+export function iFramesKey({ playlistKey }: Pick<RenditionState, 'playlistKey'>): string {
+  return playlistKey.replace(/\.m3u8$/, '-iframes.m3u8');
+}
+
+export const isIFramesKey = (key: string): boolean => key.endsWith('-iframes.m3u8');

@@ -1,0 +1,41 @@
+import { hasIFrames, iFrameCount } from './i-frame.js';
+import type { Entry, LeftKey, RenditionState, Turn } from './state.js';
+import { TICKS_PER_MS } from './ticks.js';
+
+/** The first entries leave with the next version, and how long their keys must stay (HLS-RULES 10). */
+export function leave(rendition: RenditionState, count: number): Entry[] {
+  const removed = rendition.entries.splice(0, count);
+  rendition.discontinuitySequence += removed.filter(({ discontinuity }) => discontinuity).length;
+  rendition.iFrames.sequence += removed.reduce((sum, entry) => sum + iFrameCount(entry), 0);
+  rendition.previous.push(...removed.flatMap(leftKey));
+  return removed;
+}
+
+function leftKey({ key, start, end, longestMs }: Entry): LeftKey[] {
+  return key === undefined ? [] : [{ key, keepMs: Math.ceil((end - start) / TICKS_PER_MS + longestMs) }];
+}
+
+/** All entries leave with the next version; what it lists begins anew. */
+export function emptyWindow(rendition: RenditionState): void {
+  leave(rendition, rendition.entries.length);
+}
+
+/** The numbers up to this one count as listed and removed. */
+export function jumpTo(rendition: RenditionState, number: number): void {
+  rendition.iFrames.sequence += number - rendition.tail;
+  rendition.tail = number;
+}
+
+/** What has left every stored playlist long enough ago is deleted. */
+export function deleteDue({ state, at, effects }: Turn, rendition: RenditionState): void {
+  const { left, storedVersion, iFrames } = rendition;
+  const without = hasIFrames(state, rendition)
+    ? Math.min(storedVersion, iFrames.storedVersion)
+    : storedVersion;
+  for (const one of left) if ((one.version ?? 0) <= without) one.removedMs ??= at;
+  const due = left.filter(
+    ({ deleting, removedMs = Infinity, keepMs }) => !deleting && removedMs + keepMs <= at,
+  );
+  for (const one of due) one.deleting = true;
+  if (due.length > 0) effects.push({ type: 'delete', keys: due.map(({ key }) => key) });
+}
