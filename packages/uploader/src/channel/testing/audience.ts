@@ -230,10 +230,17 @@ export class Audience {
     }
   }
 
-  /** What two windows hold is caught up with in order. */
+  /** What two windows hold is caught up with in order, unless nobody knows any more what was there. */
   private needlessSkip(before: SeenPlaylist, now: SeenPlaylist): string[] {
-    const skipped = now.mediaSequence - before.entries.at(-1)!.number - 1;
-    return skipped < WINDOW ? [`rule 6: skips ${skipped} entries only`] : [];
+    const next = before.entries.at(-1)!.number + 1;
+    const skipped = now.mediaSequence - next;
+    const isKnown = this.renditions.some((name) =>
+      this.versions
+        .get(`live/${name}.m3u8`)
+        ?.at(-1)
+        ?.entries.some(({ number }) => number === next),
+    );
+    return skipped < WINDOW && isKnown ? [`rule 6: skips ${skipped} entries only`] : [];
   }
 
   /** What left stays for its duration and that of the longest playlist that listed it (HLS-RULES 10). */
