@@ -420,9 +420,14 @@ export class Demuxer {
       for (const { clock } of this.#tracks) clock.expect(unit.dts, unit.jump);
     const { counter } = track;
     if (counter) {
-      counter.restart();
-      const from = readPesHeader(bytes, packetPayload(bytes, at), at + PACKET_SIZE, this.#header);
-      if (from > 0) this.#payload(bytes, from, at + PACKET_SIZE, track);
+      counter.restart(unit.pts !== NO_TIMESTAMP);
+      const to = at + PACKET_SIZE;
+      const from = readPesHeader(bytes, packetPayload(bytes, at), to, this.#header);
+      if (from > 0) {
+        // Of what is scrambled nobody can tell.
+        unit.key = (bytes[at + 3]! & 0xc0) !== 0 || counter.isAligned(bytes, from, to);
+        this.#payload(bytes, from, to, track);
+      }
       unit.changed = counter.hasChanged();
     }
     this.#emit(track, unit);

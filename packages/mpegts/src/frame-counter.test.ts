@@ -133,6 +133,22 @@ describe('counting', () => {
     expect(counter.ticks).toBeCloseTo(frameTicks);
   });
 
+  test('whether a PES begins with a frame', () => {
+    const bytes = Uint8Array.from([9, 9, ...aac, ...aac]);
+    const counter = new FrameCounter(adts);
+    // Nothing has come: only a header tells.
+    expect([0, 2].map((at) => counter.isAligned(bytes, at, bytes.length))).toEqual([false, true]);
+    counter.take(bytes, 0, 30);
+    expect(counter.isAligned(bytes, 30, bytes.length)).toBe(false);
+    // Where the frame ends another begins, though its header is damaged, or not all there.
+    counter.take(bytes, 30, 42);
+    expect(counter.isAligned(bytes, 0, 2)).toBe(true);
+    counter.lose();
+    expect(counter.isAligned(bytes, 0, 2)).toBe(false);
+    expect(counter.isAligned(bytes, 2, 8)).toBe(false);
+    expect(counter.isAligned(bytes, 2, 9)).toBe(true);
+  });
+
   test('however the bytes are divided (property)', () => {
     fc.assert(
       fc.property(

@@ -6,8 +6,10 @@ import type { AudioFraming, AudioParameters } from './audio-frame.js';
  * (ISO/IEC 13818-1 §2.4.3.7).
  */
 export class FrameCounter {
-  /** Ticks of the frames that began in this PES, not rounded. */
+  /** Ticks of the frames that began since the PES in progress did, or the last one with a PTS; not rounded. */
   ticks = 0;
+  /** The same of when the PES in progress began. */
+  ticksBefore = 0;
   /** Of the first frame ever, and after each change. */
   parameters: AudioParameters | undefined;
   /** Rises with each change of the parameters, the first included. */
@@ -21,6 +23,8 @@ export class FrameCounter {
   #changesSeen = 0;
   /** A header whose successor has not been seen may be chance. */
   #candidate = -1;
+  /** Where frames begin is not known: none has been found yet, or something is missing behind the last one. */
+  #isLost = true;
 
   constructor(private readonly framing: AudioFraming) {
     this.#header = new Uint8Array(Math.max(framing.headerBytes, framing.lookBytes ?? 0));
@@ -33,13 +37,25 @@ export class FrameCounter {
     return seen > 0 && seen !== this.changes;
   }
 
-  /** A new PES begins. */
-  restart(): void {
-    this.ticks = 0;
+  /** A new PES begins; `isTimed`: what is counted goes on from its PTS. */
+  restart(isTimed = true): void {
+    this.ticksBefore = this.ticks;
+    if (isTimed) this.ticks = 0;
+  }
+
+  /**
+   * Whether a frame begins at `from`, where the payload `[from, to)` of a PES is about to: the one before has ended there, or
+   * a header stands there.
+   */
+  isAligned(bytes: Uint8Array, from: number, to: number): boolean {
+    if (!this.#isLost && this.#skip === 0 && this.#headerBytes === 0) return true;
+    const { headerBytes } = this.framing;
+    return from + headerBytes <= to && this.framing.frameBytes(bytes, from) >= headerBytes;
   }
 
   /** Something is missing before the next bytes: look for a header anew. */
   lose(): void {
+    this.#isLost = true;
     this.#skip = 0;
     this.#headerBytes = 0;
     this.#candidate = -1;
@@ -91,6 +107,7 @@ export class FrameCounter {
     const length = this.framing.frameBytes(bytes, at);
     if (length >= this.framing.headerBytes) return length;
     this.#candidate = -1;
+    this.#isLost = true;
     this.framing.lost?.();
     return 0;
   }
@@ -98,6 +115,7 @@ export class FrameCounter {
   /** Counts the frame of which `[at, to)` is there. */
   #frame(bytes: Uint8Array, at: number, to: number): void {
     const { framing } = this;
+    this.#isLost = false;
     this.ticks += framing.frameTicks(bytes, at, to);
     const signature = framing.signature(bytes, at, to);
     if (signature < 0) return;

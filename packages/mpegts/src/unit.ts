@@ -10,7 +10,7 @@ export interface Unit {
   pts: number;
   /** Of the first picture that begins in the PES. */
   dts: number;
-  /** A player can start here. Audio: always. */
+  /** A player can start here. Audio that cuts: a frame begins with the PES, or nobody can tell. */
   key: boolean;
   /** Pictures that begin in the PES, as far as is known: 1 where it is not looked at as a whole. */
   pictures: number;

@@ -13,7 +13,7 @@ import {
 import type { DiscontinuityReason } from '@hls-uplink/protocol';
 import { silentLogger, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { CutSink } from './cut-segment.js';
-import { Cutter, type Decision } from './cutter.js';
+import { Cutter } from './cutter.js';
 import { Delivery, type About } from './delivery.js';
 import { Disk, isInMemory } from './disk.js';
 import { InputRemarks } from './input-remarks.js';
@@ -22,6 +22,7 @@ import { Pace } from './pace.js';
 import { PictureSilence, type Measure } from './picture-silence.js';
 import { ProgramRemarks } from './program-remarks.js';
 import { SegmentWriter } from './segment-writer.js';
+import { SoundStart } from './sound-start.js';
 import type { SpareFiles } from './spare-files.js';
 import { StartWait } from './start-wait.js';
 import { completeTracks, describeTracks } from './track-description.js';
@@ -77,6 +78,7 @@ export class Cutting implements DemuxerSink {
   readonly #demuxer: Demuxer;
   readonly #tally: InputTally;
   readonly #cutter: Cutter;
+  readonly #soundStart: SoundStart;
   readonly #pace = new Pace();
   readonly #silence = new PictureSilence();
   readonly #startWait: StartWait;
@@ -107,6 +109,7 @@ export class Cutting implements DemuxerSink {
     this.#tally = new InputTally(this.#packetizer, this.#demuxer);
     this.#startWait = new StartWait(logger, clock, this.#packetizer, this.#demuxer);
     this.#cutter = new Cutter(targetSeconds);
+    this.#soundStart = new SoundStart(targetSeconds);
     this.#disk = new Disk(clock, targetSeconds * 1000, inMemory, spares);
     this.#writer = new SegmentWriter<About>({
       spool,
@@ -246,7 +249,11 @@ export class Cutting implements DemuxerSink {
       this.#writer.begin(track, unit.pts, unit.jump);
       return;
     }
-    const { pts, dts, key, jump, changed, pictures, lastPts } = unit;
+    const { pts, dts, jump, changed, pictures, lastPts } = unit;
+    const isSound = track.kind === 'audio';
+    // Where sound begins anew it does so at any PES: waiting for a better one would lose it.
+    const isAnew = jump || changed || !this.#writer.about;
+    const key = isSound ? this.#soundStart.take(pts, unit.key || isAnew) : unit.key;
     if (this.#isBarred) {
       if (this.#writer.about) this.#breakOff('tables');
       return;
@@ -254,8 +261,8 @@ export class Cutting implements DemuxerSink {
     if (pts !== NO_TIMESTAMP) this.#silence.end();
     if (key) this.#pace.key(this.#tally.damages);
     const decision = this.#cutter.unit(pts, key, jump, changed, this.#pace.frameTicks(track) * pictures);
-    // Where a refresh begins a segment may begin, but no player sees a whole picture at once.
-    const independent = key && unit.access !== 'gradual';
+    // Where a refresh begins a segment may begin, but no player sees a whole picture at once. Of sound each frame is whole.
+    const independent = isSound || (key && unit.access !== 'gradual');
     const isBreak = decision === 'break' || decision === 'break-start';
     if (isBreak && (jump || !changed)) this.#trackRemarks.jumped(this.#pace.since(dts), decision === 'break');
     switch (decision) {
@@ -270,12 +277,12 @@ export class Cutting implements DemuxerSink {
         break;
       }
       case 'break':
-        this.#end('break');
+        this.#end('break', true);
         this.#pace.jump();
         break;
       case 'break-start': {
         const about = this.#writer.about!;
-        about.endPts = this.#pace.end(track);
+        about.endPts = this.#pace.end(track, true);
         about.ended = 'break';
         this.#pace.jump();
         this.#pace.unit(pts, dts, key, true, pictures, lastPts);
@@ -293,7 +300,7 @@ export class Cutting implements DemuxerSink {
         this.#startWait.unit(pts);
         break;
     }
-    if (track.kind === 'video' && !independent) this.#remarkStart(track, decision, key);
+    if (!independent) this.#trackRemarks.start(decision, key, track.pid, this.#pace.frameRate(track));
     if (pts !== NO_TIMESTAMP) this.#position = pts;
     this.#writer.picture(track, pts, dts, independent);
   }
@@ -364,11 +371,11 @@ export class Cutting implements DemuxerSink {
     }
   }
 
-  /** Ends the open segment at the end of its last picture. */
-  #end(ended: 'break' | 'leave'): void {
+  /** Ends the open segment at the end of its last picture; `isBehind`: the next one has begun. */
+  #end(ended: 'break' | 'leave', isBehind = false): void {
     const { about } = this.#writer;
     if (about && this.#reference) {
-      about.endPts = this.#pace.end(this.#reference);
+      about.endPts = this.#pace.end(this.#reference, isBehind);
       about.ended = ended;
     }
     this.#writer.end();
@@ -380,21 +387,13 @@ export class Cutting implements DemuxerSink {
     this.#refusal = error;
   }
 
-  /** A picture that no player sees at once. */
-  #remarkStart(track: ElementaryTrack, decision: Decision, key: boolean): void {
-    const remarks = this.#trackRemarks;
-    if (decision === 'wait' || decision === 'on' || decision === 'break') return;
-    if (key) remarks.refresh(track.pid);
-    else if (decision === 'forced') remarks.forced(this.#pace.frameRate(track));
-    else remarks.keyless(this.#pace.frameRate(track));
-  }
-
   #remark(tracks: readonly ElementaryTrack[]): void {
     this.#trackRemarks.tracks(tracks);
     const reference = this.#reference;
     const { gop } = this.#pace;
     // What was measured is of the track that cuts now; a segment of before it may close only then.
-    if (reference?.kind === 'video' && gop !== undefined && tracks.includes(reference))
-      this.#trackRemarks.gop(gop, this.#pace.frameRate(reference));
+    if (!reference || !tracks.includes(reference)) return;
+    if (reference.kind === 'audio') this.#trackRemarks.soundPes(this.#pace.frameTicks(reference));
+    else if (gop !== undefined) this.#trackRemarks.gop(gop, this.#pace.frameRate(reference));
   }
 }

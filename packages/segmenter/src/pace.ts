@@ -144,10 +144,15 @@ export class Pace {
     return this.#measured ?? stated ?? USUAL_FRAME_TICKS;
   }
 
-  /** PTS of the end of the open segment's last picture in presentation order; audio: of its last frame. */
-  end(track: ElementaryTrack): number {
-    if (track.kind === 'audio' && track.counter && track.counter.ticks > 0)
-      return wrapTimestamp(Math.round(this.#lastPts + track.counter.ticks));
+  /**
+   * PTS of the end of the open segment's last picture in presentation order; audio: of its last frame.
+   *
+   * @param isBehind the next PES of the track has begun, which is none of the segment's
+   */
+  end(track: ElementaryTrack, isBehind: boolean): number {
+    const { kind, counter } = track;
+    const ticks = (isBehind ? counter?.ticksBefore : counter?.ticks) ?? 0;
+    if (kind === 'audio' && ticks > 0) return wrapTimestamp(Math.round(this.#lastPts + ticks));
     return wrapTimestamp(Math.round(this.#endPts + this.frameTicks(track)));
   }
 

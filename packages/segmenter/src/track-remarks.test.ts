@@ -101,7 +101,7 @@ describe('what is said how often', () => {
   test('forced cuts: once a minute, with how many were left out', () => {
     const { remarks: to, said, pass } = remarks();
     for (let n = 0; n < 10; n++) {
-      to.forced(25);
+      to.start('forced', false, 0x100, 25);
       pass(9000);
     }
     expect(said.map(({ fields }) => fields.repeats)).toEqual([undefined, 6]);
@@ -111,11 +111,23 @@ describe('what is said how often', () => {
   test('intra refresh and the want of key pictures: once', () => {
     const { remarks: to, said } = remarks();
     for (let n = 0; n < 3; n++) {
-      to.refresh(0x100);
-      to.keyless(25);
+      to.start('cut', true, 0x100, 25);
+      to.start('cut', false, 0x100, 25);
+      to.start('on', false, 0x100, 25);
     }
     expect(said).toHaveLength(2);
     expect(said[0]!.fields).toMatchObject({ pid: 0x100, Apple: expect.stringContaining('7.4') });
+  });
+
+  test('long PES of sound alone: once, with the flag that mends it', () => {
+    const { remarks: to, said } = remarks();
+    for (const seconds of [0.024, 0.2, 0.312, 0.5]) to.soundPes(seconds * 90_000);
+    expect(said).toEqual([
+      {
+        message: expect.stringMatching(/^the PES of the sound are 0\.312 s long, /),
+        fields: { segmentDuration: 6, remedy: 'ffmpeg -pes_payload_size 0' },
+      },
+    ]);
   });
 
   test('a track that not every player plays: once, and again for another', () => {

@@ -6,11 +6,14 @@ import {
   type Obstacle,
 } from '@hls-uplink/mpegts';
 import type { Clock, Logger } from '@hls-uplink/runtime';
+import type { Decision } from './cutter.js';
 import { LogLimit } from './log-limit.js';
 import { longestSilence, type Measure } from './picture-silence.js';
 
 /** A GOP fits the target where it misses it by no more than this part: that of 59.94 pictures a second does. */
 const FIT = 0.005;
+/** Segments of sound alone may start that late in their slots without a word, seconds. */
+const LONGEST_SOUND_PES = 0.2;
 
 /** Tells the operator what players will not play, and what does not let segments be what they are meant to be. */
 export class TrackRemarks {
@@ -18,6 +21,7 @@ export class TrackRemarks {
   readonly #played = new WeakSet<ElementaryTrack>();
   readonly #gops = new Set<string>();
   #isRefreshed = false;
+  #isLong = false;
   #isKeyless = false;
 
   constructor(
@@ -42,8 +46,31 @@ export class TrackRemarks {
     }
   }
 
+  /** What becomes of a picture that no player sees at once. */
+  start(decision: Decision, key: boolean, pid: number, frameRate: number | undefined): void {
+    if (decision === 'wait' || decision === 'on' || decision === 'break') return;
+    if (key) this.#refresh(pid);
+    else if (decision === 'forced') this.#forced(frameRate);
+    else this.#keyless(frameRate);
+  }
+
+  /**
+   * Sound alone is cut between PES, and they are long. Said once.
+   *
+   * @param ticks how long the sound of one is
+   */
+  soundPes(ticks: number): void {
+    const seconds = ticks / TICKS_PER_SECOND;
+    if (this.#isLong || seconds <= LONGEST_SOUND_PES) return;
+    this.#isLong = true;
+    this.logger.warn(
+      `the PES of the sound are ${text(seconds)} s long, and segments start that much off at most, because no PES is divided`,
+      { segmentDuration: this.targetSeconds, remedy: 'ffmpeg -pes_payload_size 0' },
+    );
+  }
+
   /** A segment starts where the pictures are only beginning to be refreshed. Said once. */
-  refresh(pid: number): void {
+  #refresh(pid: number): void {
     if (this.#isRefreshed) return;
     this.#isRefreshed = true;
     this.#obstacles(
@@ -54,7 +81,7 @@ export class TrackRemarks {
   }
 
   /** Nothing to start at came for so long that pictures go out without. Said once. */
-  keyless(frameRate: number | undefined): void {
+  #keyless(frameRate: number | undefined): void {
     if (this.#isKeyless) return;
     this.#isKeyless = true;
     this.logger.warn(
@@ -90,7 +117,7 @@ export class TrackRemarks {
   }
 
   /** A segment had to end before the next key picture. Said once a minute. */
-  forced(frameRate: number | undefined): void {
+  #forced(frameRate: number | undefined): void {
     this.#limit.say('forced', (fields) =>
       this.logger.warn(
         'no key picture came in time: the segment was cut before it became longer than the channel allows, and the next one is not independent',
