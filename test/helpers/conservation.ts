@@ -231,8 +231,11 @@ class Facts {
     const pid = pidAt(this.pieces[at]!);
     const isPicture = pid === this.base.pids[0];
     if (!isPicture && this.#isBegunBefore(start, at, pid)) return 'begun before';
-    if (this.#isAfterClockDamage(at, pid)) return 'clock';
-    return !isPicture && this.#isHeadless(at, pid) ? 'headless PES' : undefined;
+    if (isPicture) return this.#isAfterClockDamage(at, pid) ? 'clock' : undefined;
+    // A PES that began before the damage goes on to its end.
+    const isHeadless = this.#isHeadless(at, pid);
+    if (this.#isAfterClockDamage(isHeadless ? at : this.#begins(at, pid), pid)) return 'clock';
+    return isHeadless ? 'headless PES' : undefined;
   }
 
   /** A packet of its PID that starts something stands here, and nothing near keeps it from being seen. */
@@ -249,10 +252,16 @@ class Facts {
     );
   }
 
+  /** Where the last PES of the PID begins up to `at`; −1: nowhere. */
+  #begins(at: number, pid: number): number {
+    let n = at;
+    while (n >= 0 && !this.#starts(n, pid)) n--;
+    return n;
+  }
+
   /** No PES of the PID begins behind `from` and up to `at`. */
   #isBegunBefore(from: number, at: number, pid: number): boolean {
-    for (let n = at; n > from; n--) if (this.#starts(n, pid)) return false;
-    return true;
+    return this.#begins(at, pid) <= from;
   }
 
   /** The PES that begins at `at` is all there, its packets in order and nothing else of its PID among them. */
@@ -307,13 +316,9 @@ class Facts {
   #isHeadless(at: number, pid: number): boolean {
     const { base, pieces } = this;
     const place = base.places[pieces[at]!.origin];
-    for (let n = at; n >= 0; n--) {
-      if (!this.#starts(n, pid)) continue;
-      const piece = pieces[n]!;
-      const begun = piece.damaged ? undefined : base.places[piece.origin];
-      return !place || begun?.pid !== place.pid || begun.unit !== place.unit;
-    }
-    return true;
+    const piece = pieces[this.#begins(at, pid)];
+    const begun = piece && !piece.damaged ? base.places[piece.origin] : undefined;
+    return !place || begun?.pid !== place.pid || begun.unit !== place.unit;
   }
 
   /** Since the clock of the track that cuts jumped, or was said to, no key picture has come, or no PES of the PID after it. */

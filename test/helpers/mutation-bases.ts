@@ -39,6 +39,8 @@ interface Recipe {
   /** Each has a PID of its own. */
   audio?: readonly ('aac' | 'mp3')[];
   audioFrames?: number;
+  /** The second half of each PES of sound stands behind the next picture. */
+  interleaved?: boolean;
   /** How much later than the picture of the same time the sound stands in the mux, ticks. */
   audioLag?: number;
   firstPts?: number;
@@ -173,6 +175,7 @@ function build(recipe: Recipe): Base {
     }
   });
   for (const { write } of units.sort((a, b) => a.at - b.at)) write();
+  if (recipe.interleaved) interleave(out.packets, places, videoPid, audioPids);
 
   const packets = out.packets.map((packet) => Uint8Array.from(packet));
   packets.forEach((packet, n) => {
@@ -193,6 +196,37 @@ function build(recipe: Recipe): Base {
     pmtPids: others ? [0x30, pmtPid] : [pmtPid],
     video: video !== undefined,
   };
+}
+
+function interleave(
+  packets: number[][],
+  places: Place[],
+  videoPid: number,
+  audioPids: readonly number[],
+): void {
+  const all = packets.map((packet, n) => ({ packet, place: places[n]! }));
+  const sameUnit = (a: Place, b: Place | undefined): boolean => a.pid === b?.pid && a.unit === b.unit;
+  const out: typeof all = [];
+  let held: typeof all = [];
+  all.forEach((one, n) => {
+    const { place } = one;
+    const isSound = audioPids.includes(place.pid);
+    const first = all.findIndex((other) => sameUnit(other.place, place));
+    const size = all.filter((other) => sameUnit(other.place, place)).length;
+    // Before the next PES of the track comes what is left of the one before.
+    if (isSound && n === first) out.push(...held.splice(0));
+    if (isSound && n - first >= size / 2) held.push(one);
+    else out.push(one);
+    if (place.pid === videoPid && !sameUnit(place, all[n + 1]?.place)) {
+      out.push(...held);
+      held = [];
+    }
+  });
+  out.push(...held);
+  out.forEach(({ packet, place }, n) => {
+    packets[n] = packet;
+    places[n] = place;
+  });
 }
 
 /** A packet without payload that carries a PCR alone. */
@@ -216,6 +250,7 @@ export const bases: readonly Base[] = [
     video: { type: 0x1b, unit: h264, twoFields: true },
     audio: ['mp3', 'aac'],
     audioFrames: 3,
+    interleaved: true,
     audioLag: 30_000,
     gop: 10,
   }),
@@ -224,6 +259,7 @@ export const bases: readonly Base[] = [
     video: { type: 0x24, unit: hevc },
     firstPts: BEFORE_WRAP,
     audioFrames: 2,
+    interleaved: true,
   }),
   build({
     name: 'MPEG-2 with sound ahead',

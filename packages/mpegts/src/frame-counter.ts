@@ -43,12 +43,17 @@ export class FrameCounter {
     if (isTimed) this.ticks = 0;
   }
 
+  /** A frame has ended with the last byte. */
+  get isBetween(): boolean {
+    return !this.#isLost && this.#skip === 0 && this.#headerBytes === 0;
+  }
+
   /**
    * Whether a frame begins at `from`, where the payload `[from, to)` of a PES is about to: the one before has ended there, or
    * a header stands there.
    */
   isAligned(bytes: Uint8Array, from: number, to: number): boolean {
-    if (!this.#isLost && this.#skip === 0 && this.#headerBytes === 0) return true;
+    if (this.isBetween) return true;
     const { headerBytes } = this.framing;
     return from + headerBytes <= to && this.framing.frameBytes(bytes, from) >= headerBytes;
   }

@@ -158,7 +158,7 @@ export class Cutting implements DemuxerSink {
   break(reason: string): void {
     this.#logger.info('input interrupted', { reason });
     this.#drain(false);
-    this.#end('break');
+    this.#end('break', 'never');
     this.#inputRemarks.rest(this.counters);
     this.#demuxer.restart();
     this.#pace.jump();
@@ -175,7 +175,7 @@ export class Cutting implements DemuxerSink {
     const hasSaid = this.#refusal !== undefined;
     if (!hasSaid) {
       this.#drain(true);
-      this.#end(ended);
+      this.#end(ended, 'never');
     }
     // Where nothing came of it the refusal says why.
     if (this.#started) this.#inputRemarks.rest(this.counters);
@@ -256,6 +256,7 @@ export class Cutting implements DemuxerSink {
     const key = isSound ? this.#soundStart.take(pts, unit.key || isAnew) : unit.key;
     if (this.#isBarred) {
       if (this.#writer.about) this.#breakOff('tables');
+      this.#writer.picture(track, unit.pts, unit.dts, false);
       return;
     }
     if (pts !== NO_TIMESTAMP) this.#silence.end();
@@ -277,7 +278,7 @@ export class Cutting implements DemuxerSink {
         break;
       }
       case 'break':
-        this.#end('break', true);
+        this.#end('break', 'begun');
         this.#pace.jump();
         break;
       case 'break-start': {
@@ -354,7 +355,7 @@ export class Cutting implements DemuxerSink {
 
   /** The open segment ends; the next starts at a key picture, with a discontinuity. */
   #breakOff(reason: DiscontinuityReason): void {
-    this.#end('break');
+    this.#end('break', 'later');
     this.#pace.jump();
     this.#cutter.break(reason);
   }
@@ -371,19 +372,19 @@ export class Cutting implements DemuxerSink {
     }
   }
 
-  /** Ends the open segment at the end of its last picture; `isBehind`: the next one has begun. */
-  #end(ended: 'break' | 'leave', isBehind = false): void {
+  /** Ends the open segment at the end of its last picture; `next`: when another begins. */
+  #end(ended: 'break' | 'leave', next: 'begun' | 'later' | 'never'): void {
     const { about } = this.#writer;
     if (about && this.#reference) {
-      about.endPts = this.#pace.end(this.#reference, isBehind);
+      about.endPts = this.#pace.end(this.#reference, next === 'begun');
       about.ended = ended;
     }
     this.#writer.end();
+    if (next === 'never') this.#writer.close();
   }
 
   #refuse(error: MediaError): void {
-    this.#writer.flush();
-    this.#end('break');
+    this.#end('break', 'never');
     this.#refusal = error;
   }
 

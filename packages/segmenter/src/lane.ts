@@ -5,7 +5,7 @@ import type { PartFile } from './part-file.js';
 export class Lane {
   /** Where the PES in progress goes; none: its packets are dropped. */
   file: PartFile | undefined;
-  /** What the old file still waits for after a cut: sound up to the cut, or the end of the PES in progress. */
+  /** What a file that has ended still waits for: sound up to the cut, or the end of the PES in progress, which is in `file`. */
   expected: 'nothing' | 'cut' | 'end' = 'nothing';
   /** Sound: it came when it was waited for last. */
   continuous = false;
@@ -31,6 +31,13 @@ export class Lane {
     this.#spare = this.aside ?? this.#spare;
     this.#spare?.clear();
     this.aside = undefined;
+  }
+
+  /** The segment ends: of the PES in progress the rest is expected. */
+  end(): void {
+    this.clearAside();
+    if (this.track.missingBytes <= 0) this.file = undefined;
+    this.expected = this.file ? 'end' : 'nothing';
   }
 
   /** No PES is in progress, nothing is expected. */

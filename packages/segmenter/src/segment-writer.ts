@@ -19,6 +19,8 @@ import { PartFile } from './part-file.js';
 const SAME_CLOCK_TICKS = 10 * 90_000;
 /** Frame times are rounded, in the stream and here: sound has reached the cut for sure only this far behind it. */
 const ROUNDING_TICKS = 2;
+/** For the rest of a PES a segment that has ended waits while so much of the others comes, at most. */
+const LONGEST_WAIT_BYTES = 1 << 20;
 /** Sound ahead of the picture is put aside up to here. */
 const LARGEST_ASIDE_BYTES = 1 << 20;
 
@@ -63,6 +65,10 @@ export class SegmentWriter<T> {
   #current: OpenSegment<T> | undefined;
   /** Cut, but something is still to come into it. */
   #old: OpenSegment<T> | undefined;
+  /** Ended without a successor, but the rest of a PES is still to come into them; before `#old`. */
+  readonly #ended: OpenSegment<T>[] = [];
+  #endClock = NO_TIMESTAMP;
+  #endBytes = 0;
   #cutPts = NO_TIMESTAMP;
   /** Decoding time of the picture that the new file begins with. */
   #cutClock = NO_TIMESTAMP;
@@ -103,14 +109,14 @@ export class SegmentWriter<T> {
   /** Nothing begins on the lane any more. */
   #leave(lane: Lane): void {
     this.#placeAside(lane, 'end');
-    const isWaitedFor = lane.expected !== 'nothing' && lane.file === this.#old?.file;
+    const isWaitedFor = lane.expected === 'end' || (lane.expected === 'cut' && lane.file === this.#old?.file);
     lane.expected = isWaitedFor && lane.track.missingBytes > 0 ? 'end' : 'nothing';
   }
 
   /** Starts a file. Its reference PES is announced by `picture`, the other tracks come in with their next PES. */
   start(about: T): void {
     this.flush();
-    for (const lane of this.#lanes) lane.settle();
+    for (const lane of this.#lanes) if (lane.expected !== 'end') lane.settle();
     this.#current = this.#create(about);
   }
 
@@ -121,8 +127,7 @@ export class SegmentWriter<T> {
    * @param jumped it is on another clock than `pts`; so is sound from where it jumps
    */
   cut(pts: number, clock: number, about: T, jumped = false): void {
-    this.flush();
-    if (this.#old) this.#close();
+    this.close();
     if (jumped) for (const lane of this.#lanes) this.#placeAside(lane, 'end');
     this.#endKey();
     this.#old = this.#current;
@@ -144,16 +149,28 @@ export class SegmentWriter<T> {
     this.#closeWhenComplete();
   }
 
-  /** Ends the open segment here; packets are dropped until the next `start`. */
+  /** Ends the open segment here; but for the rest of PES in progress packets are dropped until the next `start`. */
   end(): void {
     this.flush();
     for (const lane of this.#lanes) this.#placeAside(lane, 'end');
     this.#endKey();
-    if (this.#old) this.#close();
-    if (this.#current) this.options.closed(this.#current);
+    if (this.#ended.length === 0) {
+      this.#endClock = NO_TIMESTAMP;
+      this.#endBytes = 0;
+    }
+    for (const segment of [this.#old, this.#current]) if (segment) this.#ended.push(segment);
+    this.#old = undefined;
     this.#current = undefined;
     this.#reach = NO_TIMESTAMP;
-    for (const lane of this.#lanes) lane.settle();
+    for (const lane of this.#lanes) lane.end();
+    this.#closeWhenComplete();
+  }
+
+  /** Nothing more goes into the segments that have ended. */
+  close(): void {
+    this.flush();
+    for (const segment of this.#ended.splice(0)) this.#close(segment);
+    if (this.#old) this.#close(this.#old);
   }
 
   /**
@@ -166,6 +183,8 @@ export class SegmentWriter<T> {
     const first = lane.file !== this.#current?.file;
     this.#endKey();
     lane.file = this.#current?.file;
+    this.#whole(lane);
+    if (this.#ended.length > 0) this.#waitFor(clock);
     if (!this.#current || pts === NO_TIMESTAMP) return;
     if (this.#old && timestampDelta(this.#cutClock, clock) > this.options.waitTicks) this.#giveUp();
     if (this.#reach === NO_TIMESTAMP || timestampDelta(this.#reach, pts) > 0) {
@@ -183,6 +202,7 @@ export class SegmentWriter<T> {
   begin(track: ElementaryTrack, pts: number, jumped: boolean): void {
     const lane = this.#lanes[track.index];
     if (!lane) return;
+    this.#whole(lane);
     if (!this.#current) lane.file = undefined;
     else if (track.kind !== 'audio') {
       lane.file = this.#fileOf(lane, this.#current);
@@ -216,6 +236,7 @@ export class SegmentWriter<T> {
       if (lane === this.#keyLane) this.#key!.bytes = this.#offset(lane.file) - this.#key!.offset;
     } else this.droppedPackets += (to - from) / PACKET_SIZE;
     if (lane.expected !== 'nothing' && this.#isThere(lane)) this.#arrived(lane);
+    if (this.#ended.length > 0 && (this.#endBytes += to - from) > LONGEST_WAIT_BYTES) this.close();
   }
 
   /** Copies the open run: its bytes are about to be reused. */
@@ -304,10 +325,12 @@ export class SegmentWriter<T> {
 
   /** Whether what is expected of the lane has come with its last packet. */
   #isThere({ expected, track }: Lane): boolean {
-    if (track.missingBytes !== 0) return false;
+    const { missingBytes, pts, counter } = track;
+    // Amid a frame its length may be wrong: the next PES will tell.
+    if (missingBytes !== 0 || (counter && !counter.isBetween)) return false;
     if (expected === 'end') return true;
-    if (track.pts === NO_TIMESTAMP || !track.counter || track.counter.ticks === 0) return false;
-    return timestampDelta(this.#cutPts, track.pts) + track.counter.ticks >= ROUNDING_TICKS;
+    if (pts === NO_TIMESTAMP || !counter || counter.ticks === 0) return false;
+    return timestampDelta(this.#cutPts, pts) + counter.ticks >= ROUNDING_TICKS;
   }
 
   #arrived(lane: Lane): void {
@@ -316,27 +339,42 @@ export class SegmentWriter<T> {
     this.#closeWhenComplete();
   }
 
+  /** The next PES of the lane has begun: of the one before nothing is expected any more. */
+  #whole(lane: Lane): void {
+    if (lane.expected === 'end') this.#arrived(lane);
+  }
+
+  /** Pictures have come as far as `clock` since the end. */
+  #waitFor(clock: number): void {
+    if (clock === NO_TIMESTAMP) return;
+    if (this.#endClock === NO_TIMESTAMP) this.#endClock = clock;
+    if (Math.abs(timestampDelta(this.#endClock, clock)) > this.options.waitTicks) this.close();
+  }
+
   /** The old segment has waited long enough. */
   #giveUp(): void {
     for (const lane of this.#lanes) if (lane.expected === 'cut') lane.continuous = false;
-    this.flush();
-    this.#close();
+    this.close();
   }
 
   #closeWhenComplete(): void {
-    if (!this.#old || this.#lanes.some(({ expected }) => expected !== 'nothing')) return;
-    this.flush();
-    this.#close();
+    const isOpen = ({ file }: OpenSegment<T>): boolean =>
+      this.#lanes.some((lane) => lane.expected === 'end' && lane.file === file);
+    while (this.#ended[0] && !isOpen(this.#ended[0])) this.#close(this.#ended.shift()!);
+    if (this.#ended.length > 0 || !this.#old) return;
+    if (this.#lanes.every(({ expected }) => expected === 'nothing')) this.#close(this.#old);
   }
 
-  #close(): void {
-    const old = this.#old!;
-    this.#old = undefined;
+  #close(segment: OpenSegment<T>): void {
+    this.flush();
+    const isOld = segment === this.#old;
+    if (isOld) this.#old = undefined;
     for (const lane of this.#lanes) {
+      if (lane.file !== segment.file && !(isOld && lane.expected === 'cut')) continue;
       lane.expected = 'nothing';
       // The rest of a PES that did not end in time has no file to go to.
-      if (lane.file === old.file) lane.file = undefined;
+      if (lane.file === segment.file) lane.file = undefined;
     }
-    this.options.closed(old);
+    this.options.closed(segment);
   }
 }
