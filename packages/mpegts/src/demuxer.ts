@@ -1,5 +1,5 @@
-import { isSamePacket } from './continuity.js';
-import { HeldPackets } from './held-packets.js';
+import type { HeldPackets } from './held-packets.js';
+import { HeldPicture } from './held-picture.js';
 import {
   endOfRun,
   HEADER_BYTES,
@@ -15,15 +15,11 @@ import { emptyPesHeader, NO_TIMESTAMP, readPesHeader } from './pes.js';
 import { AWAITED, FIRST_TRACK, NULL, TABLES } from './pid-roles.js';
 import type { ElementaryTrack, Program } from './program.js';
 import { ProgramTables, type WaitReason } from './program-tables.js';
-import { ReferenceHead, type Extent } from './reference-head.js';
+import { ReferenceHead } from './reference-head.js';
 import { Succession } from './succession.js';
 import type { Verdict } from './timeline.js';
 import { emptyUnit, type Unit } from './unit.js';
 
-/** An access unit whose slice header has not come by then is no key picture. */
-const LARGEST_HEAD = 1 << 20;
-/** A picture of a jumped timestamp is waited for up to here; then the jump is believed. */
-const LARGEST_DOUBT = 8 << 20;
 /** So many packets of one PID in a row say that they are scrambled; one could be a bit error. */
 const SCRAMBLED_ROW = 8;
 
@@ -69,11 +65,7 @@ export class Demuxer {
   // Of the other tracks.
   readonly #header = emptyPesHeader();
   readonly #unit = emptyUnit();
-  #held = new HeldPackets();
-  #spare: HeldPackets | undefined;
-  /** Where in `#held` the last packet of the reference track stands. */
-  #heldAt = 0;
-  #holding: 'no' | 'head' | 'doubt' = 'no';
+  readonly #held = new HeldPicture(this.#head, (held, verdict) => this.#release(held, verdict));
 
   /** @param wanted program_number of the only program to be followed; where left out one is chosen */
   constructor(
@@ -84,7 +76,7 @@ export class Demuxer {
       {
         pmtPids: (pids) => (this.#succession.pmtPids = pids),
         chosen: (choice) => {
-          if (this.#succession.announce(choice) && this.#holding === 'no') this.#switch();
+          if (this.#succession.announce(choice) && this.#held.awaits === 'nothing') this.#switch();
         },
         waiting: (reason) => this.sink.waiting?.(reason),
       },
@@ -104,7 +96,7 @@ export class Demuxer {
   packets(bytes: Uint8Array, from: number, to: number): void {
     for (let at = from; at < to;) {
       const role = this.#roles[((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!]!;
-      if (role >= FIRST_TRACK && this.#holding === 'no') {
+      if (role >= FIRST_TRACK && this.#held.awaits === 'nothing') {
         const track = this.#tracks[role - FIRST_TRACK]!;
         const end = this.#run(bytes, at, to, track);
         if (end > at) {
@@ -125,7 +117,7 @@ export class Demuxer {
     const role = this.#roles[((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!]!;
     if (role >= FIRST_TRACK) {
       const track = this.#tracks[role - FIRST_TRACK]!;
-      if (this.#holding === 'no') this.#take(bytes, at, track);
+      if (this.#held.awaits === 'nothing') this.#take(bytes, at, track);
       else this.#hold(bytes, at, track);
     } else if (role === TABLES) {
       const pid = packetPid(bytes, at);
@@ -147,7 +139,7 @@ export class Demuxer {
 
   /** The input may go on: what is held is decided with what there is. */
   interrupt(): void {
-    this.#conclude();
+    this.#held.conclude();
     this.sink.flush();
   }
 
@@ -173,18 +165,9 @@ export class Demuxer {
     }
   }
 
-  /** What is held is decided with what there is. */
-  #conclude(): void {
-    // Among what is held may be a picture that has to be held again.
-    while (this.#holding !== 'no') {
-      if (this.#holding === 'head') this.#decide('last');
-      if (this.#holding === 'doubt') this.#release(this.#head.timeline.end());
-    }
-  }
-
   /** What the tables announced last is in force. */
   #switch(): void {
-    this.#conclude();
+    this.#held.conclude();
     const before = this.#tracks;
     const program = this.#succession.succeed();
     if (!program) return;
@@ -209,7 +192,7 @@ export class Demuxer {
     }
     const track = this.#tracks.find((one) => one.pid === pid);
     if (!track) this.foreignPackets++;
-    else if (this.#holding === 'no') this.#take(bytes, at, track);
+    else if (this.#held.awaits === 'nothing') this.#take(bytes, at, track);
     else this.#hold(bytes, at, track);
   }
 
@@ -311,6 +294,12 @@ export class Demuxer {
     this.#emit(track, unit);
   }
 
+  /** A packet of a track while packets are held. */
+  #hold(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
+    const isOwn = track === this.#reference && (bytes[at + 3]! & 0x10) !== 0;
+    if (!this.#held.take(bytes, at, isOwn)) this.packet(bytes, at);
+  }
+
   #emit(track: ElementaryTrack, unit: Unit): void {
     track.units++;
     track.pts = unit.pts;
@@ -321,93 +310,20 @@ export class Demuxer {
   #start(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
     if (this.#succession.isDue(track)) this.#switch();
     this.#lookForClock(bytes, at, track);
-    if (!this.#head.begin(bytes, packetPayload(bytes, at), at + PACKET_SIZE)) this.#begin('head', bytes, at);
+    if (!this.#head.begin(bytes, packetPayload(bytes, at), at + PACKET_SIZE))
+      this.#held.begin('head', bytes, at);
     else if (this.#head.continues) this.#pass(bytes, at, track);
-    else if (this.#head.isInDoubt()) this.#begin('doubt', bytes, at);
+    else if (this.#head.isInDoubt()) this.#held.begin('doubt', bytes, at);
     else this.#first(bytes, at, track, this.#head.timeline.believed);
   }
 
-  #begin(why: 'head' | 'doubt', bytes: Uint8Array, at: number): void {
-    this.#holding = why;
-    this.#heldAt = 0;
-    this.#held.clear();
-    this.#held.add(bytes, at);
-    this.#held.gather(bytes, packetPayload(bytes, at), at + PACKET_SIZE);
-  }
-
-  /** A packet of a track while packets are held. */
-  #hold(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
-    if (
-      track === this.#reference &&
-      bytes[at + 3]! & 0x10 &&
-      !isSamePacket(this.#held.packets, this.#heldAt, bytes, at)
-    ) {
-      let from = packetPayload(bytes, at);
-      if (packetStartsUnit(bytes, at)) {
-        from = this.#endHead(bytes, at, from);
-        if (this.#holding === 'doubt') {
-          readPesHeader(bytes, packetPayload(bytes, at), at + PACKET_SIZE, this.#header);
-          const verdict = this.#head.timeline.resolve(this.#header.dts);
-          if (verdict !== 'open') this.#release(verdict);
-        }
-        if (this.#holding === 'no') {
-          this.packet(bytes, at);
-          return;
-        }
-      }
-      this.#heldAt = this.#held.bytes;
-      this.#held.add(bytes, at);
-      if (this.#holding === 'head') {
-        this.#held.gather(bytes, from, at + PACKET_SIZE);
-        this.#decide(this.#held.gatheredBytes > LARGEST_HEAD ? 'last' : 'part');
-      }
-    } else this.#held.add(bytes, at);
-    if (this.#held.bytes > LARGEST_DOUBT) {
-      if (this.#holding === 'head') this.#decide('last');
-      if (this.#holding === 'doubt') this.#release(this.#head.timeline.settle());
-    }
-  }
-
-  /** Looks at the gathered beginning of the picture; releases it when it can be told, or must be. */
-  #decide(extent: Extent): boolean {
-    const { gathered, ownBytes, gatheredBytes } = this.#held;
-    if (!this.#head.read(gathered, 0, ownBytes, gatheredBytes, extent)) return false;
-    if (this.#head.continues) this.#release('good');
-    else if (this.#head.isInDoubt()) this.#holding = 'doubt';
-    else this.#release(this.#head.timeline.believed);
-    return true;
-  }
-
-  /** The PES whose head is held ends where the packet at `at` begins another; returns from where that one is gathered. */
-  #endHead(bytes: Uint8Array, at: number, from: number): number {
-    // What follows it may be held after it.
-    while (this.#holding === 'head') {
-      if (this.#decide('whole')) continue;
-      // Its last access unit goes on there before it can be told what it is.
-      const payload = readPesHeader(bytes, from, at + PACKET_SIZE, this.#header);
-      if (payload >= 0) {
-        this.#held.endPes();
-        return payload;
-      }
-      this.#decide('last');
-    }
-    return from;
-  }
-
-  /** Hands on what is held, in order. */
-  #release(verdict: Verdict): void {
-    const held = this.#held;
-    // What is held may have to be held again in part, and released, before all of it has gone out.
-    this.#held = this.#spare ?? new HeldPackets();
-    this.#spare = undefined;
-    this.#holding = 'no';
+  /** Hands on what was held, in order. */
+  #release({ packets, bytes }: HeldPackets, verdict: Verdict): void {
     const track = this.#reference!;
-    if (this.#head.continues) this.#pass(held.packets, 0, track);
-    else this.#first(held.packets, 0, track, verdict);
-    for (let at = PACKET_SIZE; at < held.bytes; at += PACKET_SIZE) this.packet(held.packets, at);
+    if (this.#head.continues) this.#pass(packets, 0, track);
+    else this.#first(packets, 0, track, verdict);
+    for (let at = PACKET_SIZE; at < bytes; at += PACKET_SIZE) this.packet(packets, at);
     this.flush();
-    held.clear();
-    this.#spare = held;
   }
 
   /** The first packet of a picture, about which all is known. */
