@@ -118,6 +118,19 @@ test.each(Object.entries(rows))('%s: the PES in progress comes as a whole', asyn
   expect(segments.map(({ startPts }) => startPts).slice(0, 3)).toEqual([133_200, 313_200, 493_200]);
 });
 
+test('two cuts while a PES is in progress', async () => {
+  // The sound stands 1.2 s behind the pictures: what goes to the segment before the last cut may be amid the next one.
+  const input = interleaved(generateStream({ ...sound, pictures: 150, gop: 25, audioLag: 108_000 }));
+  const { segments, counters } = await cut([input], { targetSeconds: 1, audioWaitSeconds: 3 });
+  const places = segments.map(({ data }) => new Set(packetsOf(AUDIO_PID, data)));
+  for (let n = 0; n < sizesOf(input).length; n++) {
+    const packets = packetsOfPes(input, n);
+    const parts = places.map((place) => packets.filter((packet) => place.has(packet)).length);
+    expect([n, Math.max(...parts)]).toEqual([n, packets.length]);
+  }
+  expect(counters.droppedPackets).toBe(0);
+});
+
 test('what never comes is not waited for', async () => {
   const jumped = interleaved(generateStream({ ...sound, shift: (n) => (n >= 111 ? HOUR : 0) }));
   let isGone = false;

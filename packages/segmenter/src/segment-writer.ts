@@ -65,7 +65,7 @@ export class SegmentWriter<T> {
   #current: OpenSegment<T> | undefined;
   /** Cut, but something is still to come into it. */
   #old: OpenSegment<T> | undefined;
-  /** Ended without a successor, but the rest of a PES is still to come into them; before `#old`. */
+  /** Ended before `#old` was; only the rest of PES in progress is still to come into them. */
   readonly #ended: OpenSegment<T>[] = [];
   #endClock = NO_TIMESTAMP;
   #endBytes = 0;
@@ -109,7 +109,7 @@ export class SegmentWriter<T> {
   /** Nothing begins on the lane any more. */
   #leave(lane: Lane): void {
     this.#placeAside(lane, 'end');
-    const isWaitedFor = lane.expected === 'end' || (lane.expected === 'cut' && lane.file === this.#old?.file);
+    const isWaitedFor = lane.expected !== 'nothing' && lane.file && lane.file !== this.#current?.file;
     lane.expected = isWaitedFor && lane.track.missingBytes > 0 ? 'end' : 'nothing';
   }
 
@@ -127,7 +127,10 @@ export class SegmentWriter<T> {
    * @param jumped it is on another clock than `pts`; so is sound from where it jumps
    */
   cut(pts: number, clock: number, about: T, jumped = false): void {
-    this.close();
+    this.flush();
+    if (this.#old) this.#retire(this.#old);
+    this.#old = undefined;
+    for (const lane of this.#lanes) lane.expected = 'nothing';
     if (jumped) for (const lane of this.#lanes) this.#placeAside(lane, 'end');
     this.#endKey();
     this.#old = this.#current;
@@ -154,11 +157,7 @@ export class SegmentWriter<T> {
     this.flush();
     for (const lane of this.#lanes) this.#placeAside(lane, 'end');
     this.#endKey();
-    if (this.#ended.length === 0) {
-      this.#endClock = NO_TIMESTAMP;
-      this.#endBytes = 0;
-    }
-    for (const segment of [this.#old, this.#current]) if (segment) this.#ended.push(segment);
+    for (const segment of [this.#old, this.#current]) if (segment) this.#retire(segment);
     this.#old = undefined;
     this.#current = undefined;
     this.#reach = NO_TIMESTAMP;
@@ -236,7 +235,10 @@ export class SegmentWriter<T> {
       if (lane === this.#keyLane) this.#key!.bytes = this.#offset(lane.file) - this.#key!.offset;
     } else this.droppedPackets += (to - from) / PACKET_SIZE;
     if (lane.expected !== 'nothing' && this.#isThere(lane)) this.#arrived(lane);
-    if (this.#ended.length > 0 && (this.#endBytes += to - from) > LONGEST_WAIT_BYTES) this.close();
+    if (this.#ended.length === 0) return;
+    this.#endBytes += to - from;
+    if (this.#endBytes > LONGEST_WAIT_BYTES) this.close();
+    else if (lane.track.missingBytes === 0) this.#closeWhenComplete();
   }
 
   /** Copies the open run: its bytes are about to be reused. */
@@ -344,6 +346,15 @@ export class SegmentWriter<T> {
     if (lane.expected === 'end') this.#arrived(lane);
   }
 
+  /** Only the rest of PES in progress goes into the segment. */
+  #retire(segment: OpenSegment<T>): void {
+    if (this.#ended.length === 0) {
+      this.#endClock = NO_TIMESTAMP;
+      this.#endBytes = 0;
+    }
+    this.#ended.push(segment);
+  }
+
   /** Pictures have come as far as `clock` since the end. */
   #waitFor(clock: number): void {
     if (clock === NO_TIMESTAMP) return;
@@ -359,7 +370,9 @@ export class SegmentWriter<T> {
 
   #closeWhenComplete(): void {
     const isOpen = ({ file }: OpenSegment<T>): boolean =>
-      this.#lanes.some((lane) => lane.expected === 'end' && lane.file === file);
+      this.#lanes.some(
+        (lane) => lane.expected !== 'nothing' && lane.file === file && lane.track.missingBytes > 0,
+      );
     while (this.#ended[0] && !isOpen(this.#ended[0])) this.#close(this.#ended.shift()!);
     if (this.#ended.length > 0 || !this.#old) return;
     if (this.#lanes.every(({ expected }) => expected === 'nothing')) this.#close(this.#old);
@@ -370,10 +383,10 @@ export class SegmentWriter<T> {
     const isOld = segment === this.#old;
     if (isOld) this.#old = undefined;
     for (const lane of this.#lanes) {
-      if (lane.file !== segment.file && !(isOld && lane.expected === 'cut')) continue;
-      lane.expected = 'nothing';
+      const isHere = lane.file === segment.file;
+      if (lane.expected === 'cut' ? isOld : isHere) lane.expected = 'nothing';
       // The rest of a PES that did not end in time has no file to go to.
-      if (lane.file === segment.file) lane.file = undefined;
+      if (isHere) lane.file = undefined;
     }
     this.options.closed(segment);
   }
