@@ -11,11 +11,12 @@ import {
   packetStartsUnit,
   PAT_PID,
 } from './packet.js';
-import { emptyPesHeader, NO_TIMESTAMP, readPesHeader } from './pes.js';
+import { emptyPesHeader, NO_PES, NO_TIMESTAMP, readPesHeader } from './pes.js';
 import { AWAITED, FIRST_TRACK, NULL, TABLES } from './pid-roles.js';
 import type { ElementaryTrack, Program } from './program.js';
 import { ProgramTables, type WaitReason } from './program-tables.js';
 import { ReferenceHead } from './reference-head.js';
+import { missingSectionBytes } from './section.js';
 import { Succession } from './succession.js';
 import type { Verdict } from './timeline.js';
 import { emptyUnit, type Unit } from './unit.js';
@@ -279,9 +280,11 @@ export class Demuxer {
   /** The first packet of a PES of a track other than video. */
   #startOther(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
     const to = at + PACKET_SIZE;
-    const payload = readPesHeader(bytes, packetPayload(bytes, at), to, this.#header);
+    const from = packetPayload(bytes, at);
+    const payload = readPesHeader(bytes, from, to, this.#header);
     const { counter } = track;
-    track.missingBytes = this.#header.payloadBytes;
+    const isSection = payload === NO_PES && track.kind === 'other' && track.scrambledRow === 0;
+    track.missingBytes = isSection ? missingSectionBytes(bytes, from, to) : this.#header.payloadBytes;
     counter?.restart();
     if (payload > 0) this.#payload(bytes, payload, to, track);
     const unit = this.#unit;

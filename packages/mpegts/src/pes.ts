@@ -3,6 +3,9 @@ import { readTimestamp } from './timestamp.js';
 /** No timestamp. */
 export const NO_TIMESTAMP = -1;
 
+/** What begins there is no PES packet: a section, or damage. */
+export const NO_PES = -2;
+
 /** The fields of a PES header that matter here; one is kept and overwritten, the packet loop makes none. */
 export interface PesHeader {
   /** 90 kHz ticks of 33 bits, or `NO_TIMESTAMP`. */
@@ -20,7 +23,7 @@ export function emptyPesHeader(): PesHeader {
 /**
  * Reads the PES header at `from` (ISO/IEC 13818-1 §2.4.3.6) into `header`.
  *
- * @returns where its payload begins; −1 when it reaches beyond `to`; −2 when it is none. Whatever is returned, `header`
+ * @returns where its payload begins; −1 when it reaches beyond `to`; `NO_PES` when it is none. Whatever is returned, `header`
  *   holds nothing of the one before.
  */
 export function readPesHeader(bytes: Uint8Array, from: number, to: number, header: PesHeader): number {
@@ -28,7 +31,7 @@ export function readPesHeader(bytes: Uint8Array, from: number, to: number, heade
   header.dts = NO_TIMESTAMP;
   header.payloadBytes = -1;
   if (from + 3 > to) return -1;
-  if (bytes[from] !== 0 || bytes[from + 1] !== 0 || bytes[from + 2] !== 1) return -2;
+  if (bytes[from] !== 0 || bytes[from + 1] !== 0 || bytes[from + 2] !== 1) return NO_PES;
   if (from + 9 > to) return -1;
   const length = (bytes[from + 4]! << 8) | bytes[from + 5]!;
   if ((bytes[from + 6]! & 0xc0) !== 0x80) {

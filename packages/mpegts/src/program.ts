@@ -19,7 +19,7 @@ export class ElementaryTrack {
   readonly continuity = new Continuity();
   /** Of the PES in progress, or `NO_TIMESTAMP`. */
   pts = NO_TIMESTAMP;
-  /** Payload bytes the PES in progress still lacks by PES_packet_length; −1: it does not say. */
+  /** Payload bytes the PES or section in progress still lacks by its length; −1: it does not say. */
   missingBytes = -1;
   /** PES seen. */
   units = 0;

@@ -4,7 +4,7 @@ import { MediaError } from './errors.js';
 import { PACKET_SIZE } from './packet.js';
 import { readPat, writePat } from './pat.js';
 import { readPmt, writePmt, type Pmt } from './pmt.js';
-import { SectionAssembler } from './section.js';
+import { missingSectionBytes, SectionAssembler } from './section.js';
 import { sectionPackets, writeSection } from './section-writer.js';
 
 /** PAT of ffmpeg's muxer: program 1 on PID 0x1000. */
@@ -195,5 +195,23 @@ describe('section assembly', () => {
         },
       ),
     );
+  });
+});
+
+describe('what a section lacks at the end of a packet', () => {
+  const cue = [0xfc, 0x30, 0x11, ...Array<number>(17).fill(0)];
+  const stuffing = Array<number>(20).fill(0xff);
+  test.each<[string, number[], number]>([
+    ['nothing, behind it stuffing', [0, ...cue, ...stuffing], 0],
+    ['nothing, at the very end', [0, ...cue], 0],
+    ['its last byte', [0, ...cue.slice(0, -1)], 1],
+    ['all behind its length', [0, ...cue.slice(0, 3)], 17],
+    ['the second of two', [0, ...cue, ...cue.slice(0, 10)], 10],
+    ['behind the end of another', [2, 0xaa, 0xbb, ...cue.slice(0, 15)], 5],
+    ['no section begins', [0, ...stuffing], 0],
+    ['its pointer reaches beyond the packet', [200, ...cue], 180],
+  ])('%s', (_, payload, missing) => {
+    const bytes = Uint8Array.from([0x47, 0x1f, ...payload]);
+    expect(missingSectionBytes(bytes, 2, bytes.length)).toBe(missing);
   });
 });

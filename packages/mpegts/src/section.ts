@@ -6,6 +6,14 @@ const LARGEST_SECTION = 4096;
 /** table_id of stuffing: no further section in this packet (ISO/IEC 13818-1 §2.4.4.1). */
 const STUFFING = 0xff;
 
+/** Bytes that the last section to begin in the payload `[from, to)` of a packet still lacks; 0 where none is open. */
+export function missingSectionBytes(bytes: Uint8Array, from: number, to: number): number {
+  let next = from + 1 + bytes[from]!;
+  while (next + 3 <= to && bytes[next] !== STUFFING)
+    next += 3 + (((bytes[next + 1]! & 0x0f) << 8) | bytes[next + 2]!);
+  return Math.max(0, next - to);
+}
+
 /**
  * Puts the sections of one PID together: over several packets, several in one packet (ISO/IEC 13818-1 §2.4.4). Only
  * sections with a right CRC_32 are handed on; a lost packet costs the section in progress and no more.
