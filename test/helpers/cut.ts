@@ -36,7 +36,8 @@ export interface Result {
   message?: string;
 }
 
-export type Step = Uint8Array | ((cutting: Cutting) => void);
+/** Bytes, or something to be done between them, and awaited where it is a promise. */
+export type Step = Uint8Array | ((cutting: Cutting) => unknown);
 
 export async function cut(
   input: Iterable<Step>,
@@ -72,7 +73,7 @@ export async function cut(
   };
   try {
     for (const step of input) {
-      if (typeof step === 'function') step(cutting);
+      if (typeof step === 'function') await step(cutting);
       else await cutting.push(step);
     }
   } catch (error) {

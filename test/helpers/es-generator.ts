@@ -21,11 +21,17 @@ export class BitWriter {
 
   /** With rbsp_trailing_bits. */
   rbsp(): number[] {
-    let bits = `${this.#bits}1`;
-    bits = bits.padEnd(Math.ceil(bits.length / 8) * 8, '0');
-    return bits.match(/.{8}/g)!.map((byte) => parseInt(byte, 2));
+    const bits = `${this.#bits}1`;
+    return toBytes(bits.padEnd(Math.ceil(bits.length / 8) * 8, '0'));
+  }
+
+  /** Of what is whole bytes. */
+  bytes(): number[] {
+    return toBytes(this.#bits);
   }
 }
+
+const toBytes = (bits: string): number[] => bits.match(/.{8}/g)!.map((byte) => parseInt(byte, 2));
 
 /** A NAL unit with start code and emulation prevention. */
 export function nalUnit(header: number, rbsp: readonly number[], longStartCode = true): number[] {

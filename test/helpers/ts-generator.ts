@@ -94,12 +94,14 @@ export function pmtSection(
   pcrPid: number,
   entries: readonly PmtEntry[],
   version = 0,
+  descriptors: readonly number[] = [],
 ): number[] {
   return section(2, program, version, [
     0xe0 | (pcrPid >> 8),
     pcrPid & 0xff,
-    0xf0,
-    0,
+    0xf0 | (descriptors.length >> 8),
+    descriptors.length & 0xff,
+    ...descriptors,
     ...entries.flatMap(({ type, pid, descriptors = [] }) => [
       type,
       0xe0 | (pid >> 8),
