@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Logger } from '@hls-uplink/runtime';
 import { checkConservation, checkFiles, cut, newSpool, root, seconds, type Result } from './helpers/cut.js';
+import { hevcPictures } from './helpers/nal-surgery.js';
 import { AUDIO_PID, inChunks, VIDEO_PID } from './helpers/ts-generator.js';
 import { inspectSegment } from './watcher/index.js';
 
@@ -16,12 +17,17 @@ function encode(parameters: string): Uint8Array {
   return execFileSync('ffmpeg', args.split(' '), { maxBuffer: 64 << 20 });
 }
 
-/** PTS of the packets that ffprobe takes for ones to start at, in order. */
-function startable(file: string, stream: 'v' | 'a'): number[] {
+const probe = (args: string): string => execFileSync('ffprobe', args.split(' ')).toString().trim();
+
+/** PTS of packets in order, as ffprobe sees them: of all, and of those that it takes for ones to start at. */
+function packetTimes(file: string, stream: 'v' | 'a'): { all: number[]; startable: number[] } {
   const args = `-v error -select_streams ${stream} -show_entries packet=pts,flags -of csv=p=0 ${file}`;
-  const lines = execFileSync('ffprobe', args.split(' ')).toString().trim().split('\n');
-  return lines.filter((line) => /^\d+,K/.test(line)).map((line) => parseInt(line, 10));
+  const lines = probe(args).split('\n');
+  const times = (pattern: RegExp): number[] =>
+    lines.filter((line) => pattern.test(line)).map((line) => parseInt(line, 10));
+  return { all: times(/^\d+,/), startable: times(/^\d+,K/) };
 }
+const startable = (file: string, stream: 'v' | 'a'): number[] => packetTimes(file, stream).startable;
 
 /** The rule of the cuts, worked out anew: the first, and each in another slot than the one before it. */
 const ruled = (keys: readonly number[]): number[] =>
@@ -34,8 +40,11 @@ interface Line {
 
 async function segment(
   stream: string,
+  made?: (encoded: Uint8Array) => Uint8Array,
 ): Promise<{ input: Uint8Array; file: string; result: Result; said: Line[] }> {
-  const input = encode(stream);
+  const encoded = encode(stream);
+  const input = made?.(encoded) ?? encoded;
+  expect(Buffer.compare(input, encoded) !== 0).toBe(made !== undefined);
   const file = join(root, 'input.ts');
   writeFileSync(file, input);
   const said: Line[] = [];
@@ -77,17 +86,28 @@ const hindered = (said: readonly Line[]): string[] =>
 
 const x264 = '-c:v libx264 -preset ultrafast -x264-params scenecut=0:keyint=50:min-keyint=50';
 const x265 = '-c:v libx265 -preset ultrafast -x265-params log-level=error:scenecut=0:keyint=50:min-keyint=50';
+/** nal_unit_type; a CRA is made a BLA by its name alone (ITU-T H.265 §7.3.6.1). */
+const CRA = 21;
+const BLA_W_LP = 16;
+const BLA_W_RADL = 17;
+const BLA_N_LP = 18;
 const mpeg2 = '-c:v mpeg2video -sc_threshold 1000000000 -g 48';
 
 interface Pictures {
   encoder: string;
+  /** What no encoder here writes is made of what it wrote. */
+  made?: (encoded: Uint8Array) => Uint8Array;
   rate?: string;
   codec: string | RegExp;
   frameRate: number;
+  /** By ffprobe: `tt`, the upper field comes and is shown first. */
+  fieldOrder?: 'tt';
   /** Else not independent. */
   alone?: false;
   hinders?: string[];
 }
+
+const hevc = { codec: /^hvc1\.1\.6\.L\d+\./, frameRate: 25, hinders: ['Apple', 'hls.js'] };
 
 const pictures: Record<string, Pictures> = {
   'H.264': { encoder: `${x264}:bframes=2`, codec: 'avc1.4d400c', frameRate: 25 },
@@ -104,7 +124,7 @@ const pictures: Record<string, Pictures> = {
   },
   'H.264 at 59.94': { encoder: `${x264}:bframes=1`, rate: '60000/1001', codec: /^avc1\./, frameRate: 59.94 },
   'H.264 in open GOPs': { encoder: `${x264}:bframes=3:open-gop=1`, codec: /^avc1\./, frameRate: 25 },
-  'H.264 in MBAFF': { encoder: `${x264}:tff=1`, codec: /^avc1\./, frameRate: 25 },
+  'H.264 in MBAFF': { encoder: `${x264}:tff=1:bframes=2`, codec: /^avc1\./, frameRate: 25, fieldOrder: 'tt' },
   'H.264 marked as fields': { encoder: `${x264}:fake-interlaced=1`, codec: /^avc1\./, frameRate: 25 },
   'H.264 of I pictures alone': {
     encoder: '-c:v libx264 -preset ultrafast -g 1',
@@ -118,18 +138,27 @@ const pictures: Record<string, Pictures> = {
     alone: false,
     hinders: ['Apple', 'hls.js'],
   },
-  HEVC: {
-    encoder: `${x265}:open-gop=0:bframes=2`,
-    codec: /^hvc1\.1\.6\.L\d+\./,
-    frameRate: 25,
-    hinders: ['Apple', 'hls.js'],
-  },
+  HEVC: { encoder: `${x265}:open-gop=0:bframes=2`, ...hevc },
   'HEVC in open GOPs (CRA with RASL)': {
     encoder: `${x265}:open-gop=1:bframes=3`,
+    ...hevc,
     rate: '50',
-    codec: /^hvc1\.1\.6\.L\d+\./,
     frameRate: 50,
-    hinders: ['Apple', 'hls.js'],
+  },
+  'HEVC spliced at each key picture (BLA with RASL, which no decoder shows then)': {
+    encoder: `${x265}:open-gop=1:bframes=3`,
+    made: hevcPictures(VIDEO_PID, CRA, BLA_W_LP),
+    ...hevc,
+  },
+  'HEVC, BLA that may have RADL': {
+    encoder: `${x265}:open-gop=1:bframes=0`,
+    made: hevcPictures(VIDEO_PID, CRA, BLA_W_RADL),
+    ...hevc,
+  },
+  'HEVC, BLA without leading pictures': {
+    encoder: `${x265}:open-gop=1:bframes=0`,
+    made: hevcPictures(VIDEO_PID, CRA, BLA_N_LP),
+    ...hevc,
   },
   'MPEG-2 in open GOPs': {
     encoder: `${mpeg2} -bf 2`,
@@ -155,12 +184,16 @@ const pictures: Record<string, Pictures> = {
 describe('pictures', () => {
   test.each(Object.entries(pictures))(
     '%s',
-    async (_, { encoder, rate = '25', codec, frameRate, alone = true, hinders = [] }) => {
+    async (_, { encoder, made, rate = '25', codec, frameRate, fieldOrder, alone = true, hinders = [] }) => {
       const source = `-f lavfi -i testsrc2=s=320x180:r=${rate} -f lavfi -i sine=r=48000 -t 7 -pix_fmt yuv420p`;
-      const { input, file, result, said } = await segment(`${source} ${encoder} -c:a aac -ac 2`);
-      const keys = startable(file, 'v');
+      const { input, file, result, said } = await segment(`${source} ${encoder} -c:a aac -ac 2`, made);
+      const { all, startable: keys } = packetTimes(file, 'v');
+      if (fieldOrder !== undefined)
+        expect(probe(`-v error -show_entries stream=field_order -of csv=p=0 ${file}`)).toMatch(fieldOrder);
       expect(result.segments.map(({ startPts }) => startPts)).toEqual(ruled(keys));
       expect(result.segments.length).toBeGreaterThanOrEqual(4);
+      const end = Math.max(...all) + 90_000 / frameRate;
+      expect(Math.abs(result.segments.at(-1)!.endPts - end)).toBeLessThanOrEqual(1);
       expect(result.segments.map(({ independent }) => independent)).toEqual(
         result.segments.map((_, n) => alone || (n === 0 && result.segments[0]!.independent)),
       );
