@@ -134,6 +134,8 @@ export interface PictureOptions {
   sps?: SpsOptions;
   aud?: boolean;
   slices?: number;
+  /** How the picture is coded, and frame_num: for an SPS with `fields` the slice headers say it up to their order count. */
+  structure?: { coded: 'frame' | 'top' | 'bottom'; number: number };
   /** slice_type 0–4 instead of 5–9: each slice says only what itself is */
   looseSliceTypes?: boolean;
   /** Bytes of a user data SEI before the slices. */
@@ -152,6 +154,7 @@ export function accessUnit(options: PictureOptions): number[] {
     looseSliceTypes = false,
     seiBytes = 0,
     sliceBytes = 100,
+    structure,
   } = options;
   const intra = kind === 'idr' || kind === 'recovery' || kind === 'I';
   const bytes: number[] = [];
@@ -167,10 +170,16 @@ export function accessUnit(options: PictureOptions): number[] {
     const header = new BitWriter()
       .ue(slice * 10)
       .ue(sliceTypes[looseSliceTypes ? type : (`all-${type}` as const)])
-      .ue(0)
-      .rbsp();
+      .ue(0);
+    if (structure) {
+      const { coded, number } = structure;
+      header.u(8, number & 0xff).u(1, coded === 'frame' ? 0 : 1); // frame_num, field_pic_flag
+      if (coded !== 'frame') header.u(1, coded === 'bottom' ? 1 : 0);
+      if (kind === 'idr') header.ue(0); // idr_pic_id
+      header.u(8, (2 * number + (coded === 'bottom' ? 1 : 0)) & 0xff); // pic_order_cnt_lsb
+    }
     const data = Array.from({ length: sliceBytes }, (_, n) => 0x80 | ((n * 37 + slice) & 0x7f));
-    bytes.push(...nalUnit(kind === 'idr' ? 0x65 : 0x41, [...header, ...data], slice === 0));
+    bytes.push(...nalUnit(kind === 'idr' ? 0x65 : 0x41, [...header.rbsp(), ...data], slice === 0));
   }
   return bytes;
 }

@@ -197,8 +197,10 @@ export interface StreamOptions {
   join?: number;
   /** What a key picture is; `P` and `I`: there is none. */
   key?: 'idr' | 'recovery' | 'I' | 'P';
-  /** Each picture is a pair of fields, both in its PES or each in one of its own. */
-  fields?: 'one PES' | 'two PES';
+  /** Each picture is a pair of fields, both in its PES or each in one of its own, where the second may be without times. */
+  fields?: 'one PES' | 'two PES' | 'second untimed';
+  /** Where pictures are pairs of fields: those that are frames all the same (PAFF). */
+  isFrame?: (picture: number) => boolean;
   aud?: boolean;
   slices?: number;
   seiBytes?: number;
@@ -240,6 +242,7 @@ export function generateStream(options: StreamOptions = {}): Uint8Array {
     shift = () => 0,
     language,
     fields,
+    isFrame = () => fields === undefined,
     sps = { timing: [1, 50], fields: fields !== undefined },
     ...picture
   } = options;
@@ -255,9 +258,13 @@ export function generateStream(options: StreamOptions = {}): Uint8Array {
     const offset = firstPts + shift(n);
     const dts = offset + (n - (bPictures === 2 ? 1 : 0)) * frameTicks;
     const pts = offset + (n + reorder) * frameTicks;
-    const payload = accessUnit({ ...picture, kind, sps });
+    const coded = isFrame(n) ? 'frame' : 'top';
+    const structure = sps.fields ? { structure: { coded, number: place } as const } : {};
+    const payload = accessUnit({ ...picture, ...structure, kind, sps });
+    const lower = { coded: 'bottom', number: place } as const;
     // Of a pair that begins with an I field the second may be a P field.
-    const second = fields ? accessUnit({ ...picture, kind: kind === 'B' ? 'B' : 'P' }) : [];
+    const second =
+      coded === 'top' ? accessUnit({ ...picture, structure: lower, kind: kind === 'B' ? 'B' : 'P' }) : [];
     if (fields === 'one PES') payload.push(...second);
     units.push({
       at: firstPts + n * frameTicks - (bPictures === 2 ? frameTicks : 0),
@@ -267,9 +274,9 @@ export function generateStream(options: StreamOptions = {}): Uint8Array {
           pcr: dts - 9000,
           randomAccess: isKey,
         });
-        if (fields !== 'two PES') return;
-        const later = { pts: pts + frameTicks / 2, dts: dts + frameTicks / 2, bounded: false };
-        out.unit(VIDEO_PID, pes(0xe0, second, later));
+        if (fields === 'one PES' || second.length === 0) return;
+        const later = { pts: pts + frameTicks / 2, dts: dts + frameTicks / 2 };
+        out.unit(VIDEO_PID, pes(0xe0, second, { ...(fields === 'two PES' && later), bounded: false }));
       },
     });
   }

@@ -33,6 +33,8 @@ export class Pace {
   #steps = 0;
   #stepTicks = 0;
   #pictures = 0;
+  #shortest = Infinity;
+  #longest = 0;
   #startPts = NO_TIMESTAMP;
   /** There are pictures without timestamps in it. */
   #isUntimed = false;
@@ -77,6 +79,8 @@ export class Pace {
       this.#steps = 0;
       this.#stepTicks = 0;
       this.#pictures = 0;
+      this.#shortest = Infinity;
+      this.#longest = 0;
       this.#startPts = pts;
       this.#endPts = pts;
       this.#isUntimed = false;
@@ -99,6 +103,8 @@ export class Pace {
     this.#clockPictures = pictures;
     if (distance === 0) return;
     if (distance < 0) this.#isReordered = true;
+    this.#shortest = Math.min(this.#shortest, distance);
+    this.#longest = Math.max(this.#longest, distance);
     this.#step.take(distance);
     const ticks = this.#step.value;
     if (distance > Math.max(HOLE_TICKS, HOLE_PICTURES * (ticks ?? distance))) this.#isHoled = true;
@@ -108,7 +114,7 @@ export class Pace {
     }
     this.#steps++;
     // Timestamps made of milliseconds come by 33, 33 and 34: only their mean is right.
-    this.#stepTicks += Math.abs(distance - ticks) < ticks * UNEVEN ? distance : ticks;
+    this.#stepTicks += isAbout(distance, ticks) ? distance : ticks;
     if (this.#stepTicks > 0) this.#measured = this.#stepTicks / this.#steps;
   }
 
@@ -153,7 +159,15 @@ export class Pace {
     const { kind, counter } = track;
     const ticks = (isBehind ? counter?.ticksBefore : counter?.ticks) ?? 0;
     if (kind === 'audio' && ticks > 0) return wrapTimestamp(Math.round(this.#lastPts + ticks));
-    return wrapTimestamp(Math.round(this.#endPts + this.frameTicks(track)));
+    return wrapTimestamp(Math.round(this.#endPts + (this.#fieldTicks(track) ?? this.frameTicks(track))));
+  }
+
+  /** Where fields have PES of their own and frames stand among them: how long until the frame of the last one ends. */
+  #fieldTicks({ sps }: ElementaryTrack): number | undefined {
+    if (!sps?.frameRate) return undefined;
+    const frame = TICKS_PER_SECOND / sps.frameRate;
+    if (!isAbout(this.#shortest, frame / 2) || !isAbout(this.#longest, frame)) return undefined;
+    return isAbout(timestampDelta(this.#startPts, this.#endPts) % frame, frame / 2) ? frame / 2 : frame;
   }
 
   /** Pictures a second: as the stream states it, else as measured. */
@@ -166,3 +180,5 @@ export class Pace {
     return Math.abs(usual - rate) < usual * RATE_TOLERANCE ? usual : Math.round(rate * 1000) / 1000;
   }
 }
+
+const isAbout = (ticks: number, usual: number): boolean => Math.abs(ticks - usual) < usual * UNEVEN;
