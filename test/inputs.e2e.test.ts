@@ -2,17 +2,17 @@
 import { execFile } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { SEGMENTER, UPLOADER } from './helpers/live.js';
 import { freePort, start, until, type StartedProcess } from './helpers/processes.js';
+import { CounterGaps, published as readPublished, type Published } from './helpers/published.js';
+import { dropPcr, operate, pcrOf } from './helpers/ts-surgery.js';
 
 const run = promisify(execFile);
-const PACKET = 188;
-const VIDEO_PID = 256;
 /** Of the clip: 25 pictures a second, a key picture every second. */
 const SECONDS = 5;
 const PICTURES = SECONDS * 25;
@@ -117,52 +117,7 @@ async function said(segmenter: StartedProcess, message: string): Promise<Record<
 const portOf = async (segmenter: StartedProcess, message: string): Promise<number> =>
   Number((await said(segmenter, message))['port']);
 
-interface Published {
-  /** PTS of all pictures, in order. */
-  pictures: number[];
-  discontinuities: number;
-  segments: number;
-  /** Packets whose continuity counter does not follow. */
-  losses: number;
-}
-
-/** All that was published, read by its own means. */
-async function published(channel: string): Promise<Published> {
-  const result: Published = { pictures: [], discontinuities: 0, segments: 0, losses: 0 };
-  const www = join(folder, 'www');
-  const name = join(channel, 'main.m3u8');
-  if (!(await readdir(www)).includes(channel)) return result;
-  const playlist = await readFile(join(www, name), 'utf8').catch(() => '');
-  const counters = new Map<number, number>();
-  for (const line of playlist.split('\n')) {
-    if (line === '#EXT-X-DISCONTINUITY') {
-      result.discontinuities++;
-      counters.clear();
-    }
-    if (line === '' || line.startsWith('#')) continue;
-    result.segments++;
-    readSegment(await readFile(join(www, channel, line)), counters, result);
-  }
-  return result;
-}
-
-function readSegment(bytes: Buffer, counters: Map<number, number>, result: Published): void {
-  for (let at = 0; at < bytes.length; at += PACKET) {
-    const pid = bytes.readUInt16BE(at + 1) & 0x1fff;
-    const control = bytes[at + 3]! >> 4;
-    const isTrack = pid === VIDEO_PID || pid === VIDEO_PID + 1;
-    if (!isTrack || !(control & 1)) continue;
-    const counter = bytes[at + 3]! & 15;
-    const before = counters.get(pid);
-    if (before !== undefined && counter !== ((before + 1) & 15)) result.losses++;
-    counters.set(pid, counter);
-    if (pid !== VIDEO_PID || !(bytes[at + 1]! & 0x40)) continue;
-    const pes = control & 2 ? at + 5 + bytes[at + 4]! : at + 4;
-    const high = (bytes[pes + 9]! >> 1) & 7;
-    const low = ((bytes.readUInt16BE(pes + 10) >> 1) << 15) | (bytes.readUInt16BE(pes + 12) >> 1);
-    result.pictures.push(high * 2 ** 30 + low);
-  }
-}
+const published = (channel: string): Promise<Published> => readPublished(join(folder, 'www'), channel);
 
 /**
  * Waits for the whole clip, so many times, and expects nothing of it to be missing or out of order.
@@ -285,6 +240,78 @@ describe('RTP on a bad way', () => {
     LIMIT_MS,
   );
 });
+
+/** Whether a segment alone is decoded to its end, and how many pictures come of it. */
+async function decode(file: string): Promise<number> {
+  const words = `-v error -nostdin -i ${file} -map 0:v -vsync passthrough -f framecrc -`.split(' ');
+  const { stdout } = await run('ffmpeg', words);
+  return stdout.split('\n').filter((line) => /^0,/.test(line)).length;
+}
+
+test(
+  'raw UDP with 1 % loss: the stream goes on, each loss is seen and counted, each segment decodes',
+  async () => {
+    const lossy = await segment('raw-lossy', 'udp://127.0.0.1:0');
+    const arriving = new CounterGaps();
+    let datagrams = 0;
+    let lost = 0;
+    const lose = await relay(await portOf(lossy, 'receiving'), (datagram, pass) => {
+      if (++datagrams % 100 === 0) lost++;
+      else {
+        arriving.take(datagram);
+        pass(datagram);
+      }
+    });
+    const sender = await send(`udp://127.0.0.1:${lose}?pkt_size=1316`);
+    await sender.exited;
+    await lossy.waitForLine(/"message":"input interrupted".*no packets have come for 1 s/, 10_000);
+    expect((await lossy.stop()).code).toBe(0);
+    expect(lost).toBeGreaterThan(1);
+    expect(arriving.count).toBeGreaterThanOrEqual(lost);
+
+    const told = lossy.lines
+      .filter(({ text }) => text.includes('the input is damaged'))
+      .map(({ text }) => JSON.parse(text) as Record<string, unknown>);
+    const counted = told.reduce((sum, { continuityErrors }) => sum + Number(continuityErrors), 0);
+    expect(counted).toBe(arriving.count);
+    const { files, pictures, discontinuities, losses } = await published('raw-lossy');
+    expect({ losses, discontinuities }).toEqual({ losses: arriving.count, discontinuities: 0 });
+    // A datagram has the beginnings of so few pictures.
+    expect(pictures.length).toBeGreaterThan(PICTURES - 3 * lost);
+    expect(pictures.at(-1)! - pictures[0]!).toBeGreaterThan((PICTURES - 4) * TICKS);
+    expect(files.length).toBeGreaterThanOrEqual(SECONDS - 1);
+    const decoded = await Promise.all(files.map(decode));
+    expect(Math.min(...decoded)).toBeGreaterThan(0);
+    // What is hit is concealed, or left out where nothing of it can be shown.
+    expect(decoded.reduce((sum, count) => sum + count)).toBeGreaterThan(PICTURES - 10 * lost);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a file without any PCR is played at live rate, whole',
+  async () => {
+    const clockless = join(folder, 'clockless.ts');
+    let clocks = 0;
+    const bytes = operate(await readFile(clip), ({ packet }) => {
+      if (pcrOf(packet) !== undefined) clocks++;
+      dropPcr(packet);
+      return packet;
+    });
+    expect(clocks).toBeGreaterThan(SECONDS * 10);
+    await writeFile(clockless, bytes);
+    const player = await segment('clockless', clockless, '--realtime');
+    expect((await player.exited).code).toBe(0);
+    await expectWhole('clockless');
+    const at = (message: string): number =>
+      player.lines.find(({ text }) => text.includes(`"message":"${message}"`))!.at;
+    // From the first line of its log to the one about its end: what lies between the first picture and the last one.
+    const elapsedMs = at('done') - player.lines[0]!.at;
+    expect(elapsedMs).toBeGreaterThan((SECONDS - 2 / 25) * 1000);
+    for (const file of (await published('clockless')).files) expect(await decode(file)).toBeGreaterThan(0);
+  },
+  LIMIT_MS,
+);
 
 test(
   'a file in a loop goes on at live rate, at the seams too',
