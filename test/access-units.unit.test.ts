@@ -8,6 +8,7 @@ import { clockBase } from './helpers/clock-surgery.js';
 import { checkConservation, checkFiles, cut, newSpool, root, seconds, starts } from './helpers/cut.js';
 import { each, repack, sized, type Packing } from './helpers/pes-packing.js';
 import { AUDIO_PID, inChunks, VIDEO_PID } from './helpers/ts-generator.js';
+import { inspectSegment } from './watcher/index.js';
 
 /** 600 pictures in 24 s, a key picture each second from 1.48 s on, shown two pictures after it is decoded. */
 let h264: Uint8Array;
@@ -30,6 +31,8 @@ interface Row {
   stream?: 'mpeg2';
   /** Access units in a PES, and in the first, where PES hold whole ones. */
   whole?: [count: number, first: number];
+  /** What the watcher cannot see in the first segment. */
+  unseen?: { rule: number; message: string };
 }
 
 const rows: Record<string, Row> = {
@@ -40,7 +43,11 @@ const rows: Record<string, Row> = {
   'two in a PES, the first alone': { packing: each(2, 1), whole: [2, 1] },
   'seven in a PES': { packing: each(7), whole: [7, 7] },
   'PES of 4000 bytes': { packing: sized(4000) },
-  'PES of 300 bytes: each access unit over several': { packing: sized(300) },
+  'PES of 300 bytes: each access unit over several': {
+    packing: sized(300),
+    // It looks at the first PES alone, and the settings that x264 writes before its very first picture fill that.
+    unseen: { rule: 23, message: 'starts on a picture that is no random access point' },
+  },
   'MPEG-2, five in a PES': { packing: each(5), stream: 'mpeg2', whole: [5, 5] },
   'MPEG-2, PES of 2000 bytes': { packing: sized(2000), stream: 'mpeg2' },
 };
@@ -56,7 +63,7 @@ function decode(file: string): { pictures: number; errors: string } {
 describe('cut as one access unit a PES', () => {
   test.each(Object.entries(rows))(
     '%s',
-    async (_, { packing, stream, whole }) => {
+    async (_, { packing, stream, whole, unseen }) => {
       const input = repack(stream ? mpeg2 : h264, packing);
       const said: string[] = [];
       const line = (message: string): unknown => said.push(message);
@@ -99,6 +106,9 @@ describe('cut as one access unit a PES', () => {
         if (whole) expect(pictures).toBe(wanted);
         else expect(Math.abs(pictures - wanted)).toBeLessThanOrEqual(MOST_IN_A_PES);
       }
+      expect(segments.map(({ data }) => inspectSegment(data).problems)).toEqual(
+        segments.map((__, n) => (n === 0 && unseen ? [unseen] : [])),
+      );
       const joined = join(root, 'joined.ts');
       writeFileSync(joined, Buffer.concat(segments.map(({ data }) => data)));
       const { pictures, errors } = decode(joined);
