@@ -60,12 +60,13 @@ export class ClockPace {
     if (dts === NO_TIMESTAMP) return undefined;
     if (this.#pid === NULL_PID) this.#last = dts;
     this.#pid = pid;
-    const step = timestampDelta(this.#last, dts);
-    return step < 0 && step >= -REORDER_TICKS ? undefined : this.#advance(dts);
+    return this.#advance(dts, REORDER_TICKS);
   }
 
-  #advance(ticks: number): number {
+  /** @param reorderTicks what goes back by no more tells nothing */
+  #advance(ticks: number, reorderTicks = 0): number | undefined {
     const step = timestampDelta(this.#last, ticks);
+    if (step < 0 && step >= -reorderTicks) return undefined;
     this.#last = ticks;
     if (step > 0 && step <= LARGEST_STEP_TICKS) this.#elapsedTicks += step;
     return this.#elapsedTicks / (TICKS_PER_SECOND / 1000);

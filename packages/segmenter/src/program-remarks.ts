@@ -1,6 +1,9 @@
 import { pidText, streamKind, streamLanguage, type Pmt, type WaitReason } from '@hls-uplink/mpegts';
 import type { Logger } from '@hls-uplink/runtime';
 
+/** For the operator, where a PAT lists more programs than the one that is segmented. */
+export const TAKE_ANOTHER = '--program NUMBER takes another';
+
 /** What the PAT lists, as far as it is known. */
 export type ListedProgram = Readonly<{ programNumber: number; pmt: Pmt | undefined }>;
 
@@ -19,7 +22,7 @@ export class ProgramRemarks {
       tracks: tracksText(pmt),
       ...(others.length > 0 && {
         others: others.map(programText).join('; '),
-        remedy: '--program NUMBER takes another',
+        remedy: TAKE_ANOTHER,
       }),
     });
   }

@@ -1,6 +1,7 @@
 import { NO_TIMESTAMP, type Demuxer, type MediaError, type Packetizer } from '@hls-uplink/mpegts';
 import type { Clock, Logger } from '@hls-uplink/runtime';
 import { LogLimit } from './log-limit.js';
+import { TAKE_ANOTHER } from './program-remarks.js';
 import { nothingCame, nothingStarts, type Came } from './refusal.js';
 
 /** Bytes come for so long without a segment open until the log says why, milliseconds. */
@@ -68,7 +69,7 @@ export class StartWait {
         timestamps: came.timed,
         ...(programs.length > 1 && {
           programs: programs.map(({ programNumber }) => programNumber).join(', '),
-          remedy: '--program NUMBER takes another',
+          remedy: TAKE_ANOTHER,
         }),
         ...fields,
       }),
