@@ -33,7 +33,7 @@ test('the end of the input', async () => {
   expect(refused).toBeUndefined();
   expect(counters.continuityErrors).toBe(4);
   expect(lines).toEqual([1, 3]);
-});
+}, 30_000);
 
 test('the input goes away: at once, and no second time at the end', async () => {
   const { lines, options } = listener();
@@ -51,7 +51,7 @@ test('the input goes away: at once, and no second time at the end', async () => 
   expect(linesThen).toEqual([1, 3]);
   expect(counters.continuityErrors).toBe(5);
   expect(lines).toEqual([1, 3, 1]);
-});
+}, 30_000);
 
 test('where nothing comes of the input the refusal is all that is said', async () => {
   const { lines, options } = listener();
@@ -62,4 +62,4 @@ test('where nothing comes of the input the refusal is all that is said', async (
   expect(refused).toBe('no-key-picture');
   expect(counters.continuityErrors).toBe(1);
   expect(lines).toEqual([]);
-});
+}, 30_000);
