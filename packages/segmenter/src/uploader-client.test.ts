@@ -237,7 +237,8 @@ describe('bodies', () => {
     expect(uploader.connections).toHaveLength(2);
     expect(uploader.connections[0]?.bodies.get(0)?.length).toBeLessThan(content.length);
     expect(digest(uploader.last?.bodies.get(0))).toBe(digest(content));
-  });
+    // As long as it waits for its answers.
+  }, 30_000);
 
   test.each([
     ['is gone', (path: string) => unlink(path)],
