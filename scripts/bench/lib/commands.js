@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const COMMAND = join(
@@ -27,6 +28,20 @@ export function segmenter(address) {
         .map((line) => JSON.parse(line))[0];
       if (!done || done.lost > 0 || done.segments === 0 || done.published < done.segments)
         throw new Error(`hls-segmenter did not do its work:\n${log.slice(-2000)}`);
+    },
+  };
+}
+
+/** Bare Node.js that reads, sums and writes, and does nothing else: below it no segmenter in Node.js comes. */
+export function bare(bitsPerSecond) {
+  return {
+    name: 'bare Node.js',
+    command: (folder) => [
+      ...[process.execPath, join(import.meta.dirname, 'bare.js'), folder],
+      `${(bitsPerSecond / 8) * SEGMENT_SECONDS}`,
+    ],
+    check(log) {
+      if (!log.includes('done')) throw new Error(`bare.js did not do its work:\n${log.slice(-2000)}`);
     },
   };
 }
