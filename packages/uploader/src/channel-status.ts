@@ -5,12 +5,15 @@ import type { ChannelWorker } from './channel-worker.js';
 /** One channel as `/api/channels` shows it. @param nowMs wall clock */
 export function channelStatus(worker: ChannelWorker, nowMs: number, served: boolean): unknown {
   const { state, counts, id } = worker;
-  const { phase, life, targetDuration, target, refusal, settings } = state;
+  const { phase, life, targetDuration, target, refusal, settings, stalledSinceMs } = state;
   return {
     id,
     channel: settings.channel,
     phase: worker.isOpen ? phase : 'opening',
     life,
+    /** Live, and no source has delivered for 1.5 × target duration. */
+    stalled: stalledSinceMs !== undefined,
+    ...(stalledSinceMs !== undefined && { stalledSince: new Date(stalledSinceMs).toISOString() }),
     ...(target !== undefined && { target }),
     ...(targetDuration !== undefined && { targetDuration }),
     ...(refusal !== undefined && { refusal }),

@@ -7,6 +7,7 @@ import type { ChannelLogic } from './channel-logic.js';
 import { Deletions } from './deletions.js';
 import type { Journal } from './journal.js';
 import type { JournalRecord, NewRecord } from './journal-record.js';
+import { LiveMark } from './live-mark.js';
 import { findOrphans } from './orphans.js';
 import type { OwnSpool } from './own-spool.js';
 import { readBack } from './read-back.js';
@@ -64,6 +65,7 @@ export class ChannelWorker {
   readonly #events: ChannelEvent[] = [];
   readonly #accepting = new Map<string, Promise<void>>();
   readonly #deletions: Deletions;
+  readonly #liveMark: LiveMark;
   readonly #unlisten: () => void;
   #state: ChannelState;
   #reducing = false;
@@ -82,6 +84,7 @@ export class ChannelWorker {
       logger: this.#logger,
       deleted: (keys) => this.#dispatch({ type: 'deleted', keys }),
     });
+    this.#liveMark = new LiveMark(options.id, options.journal, this.#logger);
     this.#unlisten = options.lanes.health.onRecovered((silentMs) => {
       // One object that fails beside others that don't is no outage: nobody's deadline is put off for it (rule 12).
       const outageMs = OUTAGE_TARGETS * 1000 * (this.#state.targetDuration ?? 0);
@@ -163,8 +166,7 @@ export class ChannelWorker {
 
   /**
    * Resolves when it is journalled (also while the store does not answer yet) and the channel, once it is open, knows
-   * it; the caller has assured its bytes. Two at the same time
-   * (a connection that was replaced, and the one that replaced it) are one.
+   * it; the caller has assured its bytes. Two at the same time (of a connection and of what replaced it) are one.
    * @param together records that go to the journal with it, all or none
    * @throws JournalError
    */
@@ -283,6 +285,7 @@ export class ChannelWorker {
     } finally {
       this.#reducing = false;
     }
+    this.#liveMark.update(this.#state);
     this.#schedule();
   }
 
@@ -385,9 +388,7 @@ export class ChannelWorker {
 }
 
 /** What a stopped worker is waited for. */
-function never(): Promise<never> {
-  return new Promise(() => undefined);
-}
+const never = (): Promise<never> => new Promise(() => undefined);
 
 /** Key of a rendition's media playlist. */
 export function playlistKeyOf(

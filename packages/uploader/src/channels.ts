@@ -60,9 +60,11 @@ export class Channels {
     return { ok: true, worker: this.#make(id, channel, lanes) };
   }
 
-  /** Opens the channels that the journal has announcements of. */
+  /** Opens the channels that the journal has announcements of, and those that end when nobody delivers. */
   reopen(): void {
-    for (const id of this.options.journal.channels) {
+    const { journal, settings } = this.options;
+    const live = settings.awayTimeoutMs === undefined ? [] : journal.live;
+    for (const id of new Set([...journal.channels, ...live])) {
       const colon = id.indexOf(':');
       const found = colon < 0 ? this.find(id) : this.find(id.slice(colon + 1), id.slice(0, colon));
       if (found.ok) void found.worker.open();

@@ -202,6 +202,12 @@ describe('HttpServer', () => {
         sources: [{ rendition: 'main', connected: true }],
       },
     ]);
+    expect(channels).toMatchObject([{ stalled: false }]);
+    const worker = uploader.channels.get('live')!;
+    Object.assign(worker.state, { stalledSinceMs: Date.UTC(2026, 0, 2) });
+    expect(JSON.parse((await ask('/api/channels')).body.toString())).toMatchObject({
+      channels: [{ stalled: true, stalledSince: '2026-01-02T00:00:00.000Z' }],
+    });
     const end = (path: string, headers: Record<string, string>): Promise<Answer> =>
       ask(path, { method: 'POST', headers });
     const command = { 'x-hls-uplink': '1' };

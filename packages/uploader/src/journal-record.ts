@@ -46,11 +46,15 @@ export const legacyRecord = z.strictObject({
   heardMs: z.number(),
 });
 
+/** The channel is published and has no ENDLIST yet: with `--away-timeout` it is opened though nothing waits. */
+export const liveRecord = z.strictObject({ type: z.literal('live'), sequence });
+
 export const journalRecord = z.discriminatedUnion('type', [
   sessionRecord,
   tracksRecord,
   acceptedRecord,
   legacyRecord,
+  liveRecord,
 ]);
 export type JournalRecord = z.infer<typeof journalRecord>;
 export type LegacyRecord = z.infer<typeof legacyRecord>;
@@ -73,9 +77,12 @@ export function sessionOf(record: NewRecord): string | undefined {
     case 'accepted':
       return record.announcement.session;
     case 'legacy':
+    case 'live':
       return undefined;
   }
 }
+
+export const liveKey = (channel: string): string => [channel, 'live'].join(SEPARATOR);
 
 /** Keys sort by session, then by what the record is about. */
 export function keyOf(channel: string, record: JournalRecord): string {
@@ -88,5 +95,7 @@ export function keyOf(channel: string, record: JournalRecord): string {
       return [channel, record.announcement.session, `a${pad(record.announcement.index)}`].join(SEPARATOR);
     case 'legacy':
       return [channel, 'l', record.rendition].join(SEPARATOR);
+    case 'live':
+      return liveKey(channel);
   }
 }

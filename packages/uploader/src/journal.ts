@@ -8,6 +8,7 @@ import { isCorrupt, JournalError, unusable } from './journal-error.js';
 import {
   journalRecord,
   keyOf,
+  liveKey,
   pad,
   SEPARATOR,
   sessionOf,
@@ -15,6 +16,7 @@ import {
   type LegacyRecord,
   type NewRecord,
 } from './journal-record.js';
+import { newSessionIndex, type SessionIndex } from './session-index.js';
 
 export { JournalError };
 
@@ -36,21 +38,6 @@ interface Waiting {
   reject: (error: JournalError) => void;
 }
 
-/** What is on disk of one session. */
-interface SessionIndex {
-  channel: string;
-  /** Whether a connection may still add to it: then its facts and tracks stay. */
-  held: boolean;
-  /** Appends under way: what they add needs its facts and tracks, too. */
-  writing: number;
-  /** Sequence of its facts. */
-  session?: number;
-  /** Sequences by index, in order of index. */
-  tracks: Map<number, number>;
-  /** In order of index. */
-  accepted: Set<number>;
-}
-
 /**
  * Accepted announcements without a final answer, and what is needed to understand them; survives kill -9.
  *
@@ -59,6 +46,8 @@ interface SessionIndex {
  */
 export class Journal {
   #opened: ClassicLevel<string, JournalRecord> | undefined;
+  /** The channels that were live when they were last heard of. */
+  readonly live = new Set<string>();
   readonly #folder: string;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -194,6 +183,14 @@ export class Journal {
     if (operations.length > 0) await this.#write(operations);
   }
 
+  /** Remembers the channel as live, or no more. @throws JournalError */
+  async setLive(channel: string, isLive: boolean): Promise<void> {
+    if (isLive === this.live.has(channel)) return;
+    if (isLive) return this.append(channel, { type: 'live' });
+    await this.#write([{ type: 'del', key: liveKey(channel) }]);
+    this.live.delete(channel);
+  }
+
   async forgetLegacy(channel: string, rendition: string): Promise<void> {
     if (!this.#legacy.get(channel)?.delete(rendition)) return;
     await this.#write([{ type: 'del', key: `${channel}${SEPARATOR}l${SEPARATOR}${rendition}` }]);
@@ -324,6 +321,7 @@ export class Journal {
     });
     this.#sessions.clear();
     this.#legacy.clear();
+    this.live.clear();
     await this.#openDatabase();
   }
 
@@ -375,20 +373,17 @@ export class Journal {
       case 'legacy': {
         const feeds = this.#legacy.get(channel) ?? new Map<string, LegacyRecord>();
         this.#legacy.set(channel, feeds.set(record.rendition, record));
+        break;
       }
+      case 'live':
+        this.live.add(channel);
     }
   }
 
   #sessionIndex(channel: string, session: string): SessionIndex {
     const found = this.#sessions.get(session);
     if (found) return found;
-    const made: SessionIndex = {
-      channel,
-      held: false,
-      writing: 0,
-      tracks: new Map(),
-      accepted: new Set(),
-    };
+    const made = newSessionIndex(channel);
     this.#sessions.set(session, made);
     return made;
   }

@@ -71,6 +71,14 @@ const schema = z.strictObject({
     .max(3600)
     .optional()
     .describe('EXT-X-TARGETDURATION, seconds (default: from the streams)'),
+  awayTimeout: z
+    .number()
+    .positive()
+    .max(30 * 24 * 3600)
+    .optional()
+    .describe(
+      'end a stream that no source has delivered to for so long, seconds, and for 3 target durations (default: keep waiting)',
+    ),
   drainTimeout: z
     .number()
     .min(0)
@@ -96,6 +104,8 @@ export interface Settings {
   window: number;
   iFramePlaylists: boolean;
   targetDuration?: number;
+  /** Without it a stream waits for its sources as long as they stay away. */
+  awayTimeoutMs?: number;
   drainTimeoutMs: number;
   logLevel: LogLevel;
   token?: string;
@@ -135,7 +145,7 @@ export async function loadTask(
   });
   if (loaded.kind === 'print') return loaded;
   const { options, positionals, warnings } = loaded;
-  const { token, targetDuration, segmentUrlPrefix } = options;
+  const { token, targetDuration, awayTimeout, segmentUrlPrefix } = options;
   const http = parseAddress(options.http);
   const [command, channel] = positionals;
   if (command !== undefined) {
@@ -168,6 +178,7 @@ export async function loadTask(
     warnings,
     ...(segmentUrlPrefix !== undefined && { segmentUrlPrefix: segmentUrlPrefix.replace(/\/*$/, '/') }),
     ...(targetDuration !== undefined && { targetDuration }),
+    ...(awayTimeout !== undefined && { awayTimeoutMs: awayTimeout * 1000 }),
     ...(token !== undefined && { token }),
   };
   return { kind: 'run', settings };

@@ -81,8 +81,8 @@ function table(head, rows) {
 function card(channel) {
   const made = element('div', undefined, 'card');
   const title = made.appendChild(element('h2'));
-  const flowing = channel.phase === 'live' && channel.sources.some((source) => source.connected);
-  title.append(element('span', undefined, flowing ? 'dot good' : 'dot'), channel.id + ' ', element('span', channel.phase, 'muted'), ' ');
+  const flowing = channel.phase === 'live' && !channel.stalled && channel.sources.some((source) => source.connected);
+  title.append(element('span', undefined, flowing ? 'dot good' : 'dot'), channel.id + ' ', element('span', channel.stalled ? 'stalled since ' + new Date(channel.stalledSince).toLocaleString() : channel.phase, 'muted'), ' ');
   if (channel.playlist && channel.multivariant) {
     const button = title.appendChild(element('button', playing === channel.id ? 'playing' : 'play'));
     button.onclick = () => play(channel);

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, silentLogger, type Clock, type Logger } from '@hls-uplink/runtime';
+import type { ChannelSettings } from './channel/state.js';
 import type { ChannelLogic } from './channel-logic.js';
 import { Channels } from './channels.js';
 import { fakeLogic } from './fake-logic.test.helper.js';
@@ -41,6 +42,7 @@ export interface TestUploaderOptions {
   logger?: Logger;
   spoolBytes?: number;
   lineBudget?: LineBudget;
+  settings?: Partial<ChannelSettings>;
 }
 
 /** All of the uploader but its HTTP server, with a store in memory and a simple reducer. */
@@ -61,7 +63,7 @@ export async function startUploader(options: TestUploaderOptions = {}): Promise<
   const files = new SpoolFiles([spool]);
   const lanes = storeLanes(store, { clock, logger, files: new SpoolFiles([spool, ownFolder]) });
   const channels = new Channels({
-    settings: { window: 6, iFrames: true, writer: 'test' },
+    settings: { window: 6, iFrames: true, writer: 'test', ...options.settings },
     logic,
     lanes,
     buckets: new Map([['bucket', lanes]]),

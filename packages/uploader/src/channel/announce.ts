@@ -6,6 +6,7 @@ import { beginLife } from './life.js';
 import { hasVideo, renditionOf } from './rendition.js';
 import { answer, isSettled, settleSkipped } from './source.js';
 import type { Item, RenditionState, Slot, SourceState, Turn } from './state.js';
+import { unstall } from './stall.js';
 import { nominalStart, placeOf, TICKS_PER_SECOND } from './ticks.js';
 import {
   claimSlot,
@@ -103,7 +104,9 @@ export function takeAnnouncement(
 }
 
 /** After a time in which no source delivered, what may be lost is counted anew. */
-function delivered({ state, at }: Turn): void {
+function delivered(turn: Turn): void {
+  const { state, at } = turn;
+  unstall(turn);
   const silentMs = at - state.deliveredMs;
   state.deliveredMs = at;
   if (silentMs < 1500 * (state.targetDuration ?? 0)) return;

@@ -3,6 +3,7 @@ import { emptyWindow } from './retention.js';
 import { checkLengths } from './item.js';
 import { advance } from './publish.js';
 import { answer } from './source.js';
+import { awayEndAt } from './stall.js';
 import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 import { nextSlot } from './timeline.js';
@@ -69,6 +70,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
   state.slots = [];
   state.endRequested = false;
   delete state.startedMs;
+  delete state.stalledSinceMs;
   delete state.targetDuration;
   state.target = targetSeconds;
   for (const source of Object.values(state.sources)) {
@@ -102,8 +104,11 @@ function lostUntil(state: ChannelState): number {
   return Math.max(...lost, Number.NEGATIVE_INFINITY) + 3000 * (state.targetDuration ?? 0);
 }
 
+/** The operator has said so, now or by `--away-timeout`: no source is asked. */
+const mustEnd = (state: ChannelState, at: number): boolean =>
+  state.endRequested || at >= (awayEndAt(state) ?? Infinity);
+
 function wantsEnd(state: ChannelState): boolean {
-  if (state.endRequested) return true;
   const sources = Object.values(state.sources);
   return (
     sources.some((source) => source.gone === 'ended' && source.farewells.some((farewell) => farewell.end)) &&
@@ -113,16 +118,17 @@ function wantsEnd(state: ChannelState): boolean {
 
 /** When the end may come although a source was lost; undefined when no end is wanted. */
 export function endAt(state: ChannelState): number | undefined {
-  return state.phase === 'live' && wantsEnd(state) && !state.endRequested ? lostUntil(state) : undefined;
+  return state.phase === 'live' && !state.endRequested && wantsEnd(state) ? lostUntil(state) : undefined;
 }
 
 /** ENDLIST goes into all playlists together, when every segment is listed in each of them. */
 export function end(turn: Turn): void {
   const { state, at, effects } = turn;
-  if (state.phase === 'starting' && wantsEnd(state) && participants(state).length === 0)
+  const must = mustEnd(state, at);
+  if (state.phase === 'starting' && (must || wantsEnd(state)) && participants(state).length === 0)
     return answerFarewells(turn);
-  if (state.phase !== 'live' || !wantsEnd(state)) return;
-  if (!state.endRequested && at < lostUntil(state)) return;
+  if (state.phase !== 'live') return;
+  if (!must && (!wantsEnd(state) || at < lostUntil(state))) return;
   const renditions = Object.values(state.renditions).filter((one) => one.tail >= state.firstNumber);
   for (const rendition of renditions) advance(turn, rendition);
   const pending = Object.values(state.renditions).some((one) => one.queue.length > 0);
@@ -137,7 +143,10 @@ export function end(turn: Turn): void {
     type: 'report',
     level: 'info',
     message: 'the stream has ended',
-    fields: { life: state.life },
+    fields: {
+      life: state.life,
+      ...(must && !state.endRequested && { why: 'no source delivered for --away-timeout' }),
+    },
   });
 }
 

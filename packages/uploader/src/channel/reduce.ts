@@ -12,6 +12,7 @@ import { advance } from './publish.js';
 import { reopen } from './reopen.js';
 import { renditionOf } from './rendition.js';
 import { connect, disconnect } from './source.js';
+import { awayEndAt, stall, stallAt } from './stall.js';
 import type { ChannelSettings, ChannelState, Turn } from './state.js';
 import { pruneTimeline } from './timeline.js';
 import { putVersion, versionFailed, versionStored } from './version.js';
@@ -40,6 +41,7 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     renditions: {},
     sources: {},
     deliveredMs: 0,
+    openedMs: 0,
     endRequested: false,
     held: [],
     multivariant: { version: 0, storedText: '' },
@@ -142,6 +144,7 @@ function proceed(turn: Turn): void {
     for (const rendition of renditions) skipBacklog(turn, rendition);
     while (renditions.map((one) => advance(turn, one)).some(Boolean));
   }
+  stall(turn);
   end(turn);
   for (const rendition of renditions) {
     putVersion(turn, rendition);
@@ -160,7 +163,9 @@ export function deadline(state: ChannelState): number | undefined {
   if (state.refusal !== undefined) return undefined;
   const waits =
     state.phase === 'live' ? Object.values(state.renditions).map((one) => waitsUntil(state, one)) : [];
-  const due = [startAt(state), endAt(state), ...waits].filter((at) => at !== undefined && at > state.at);
+  const due = [startAt(state), endAt(state), stallAt(state), awayEndAt(state), ...waits].filter(
+    (at) => at !== undefined && at > state.at,
+  );
   const first = Math.min(...(due as number[]));
   return Number.isFinite(first) ? first : undefined;
 }

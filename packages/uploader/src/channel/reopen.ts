@@ -16,8 +16,9 @@ export interface ReadBack {
 
 /** Goes on from what is published: the store is the truth (DESIGN.md, "Who owns what"). */
 export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
-  const { state } = turn;
+  const { state, at } = turn;
   state.phase = 'starting';
+  state.openedMs = at;
   const read = playlists.flatMap(({ key, text }) => {
     if (key === multivariantKey(state)) {
       state.multivariant.storedText = text;

@@ -13,6 +13,8 @@ export interface ChannelSettings {
   targetDuration?: number;
   /** I-frame playlists are published, too. */
   iFrames: boolean;
+  /** `--away-timeout`: a stream ends that no source has delivered to for so long, milliseconds; without it, it waits. */
+  awayTimeoutMs?: number;
   /** Identity of this uploader in the state line. */
   writer: string;
 }
@@ -239,6 +241,10 @@ export interface ChannelState {
   startedMs?: number;
   /** When anything was last delivered. */
   deliveredMs: number;
+  /** When this uploader had read the channel back; 0 before. */
+  openedMs: number;
+  /** The channel is live and no source has delivered since then for longer than a playlist may stay as it is. */
+  stalledSinceMs?: number;
   endRequested: boolean;
   /** Events of the next life, held until this one's ENDLIST is stored. */
   held: Extract<ChannelEvent, { type: 'accepted' | 'refused' }>[];

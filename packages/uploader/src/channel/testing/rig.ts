@@ -157,8 +157,8 @@ export class Rig {
   }
 
   /** Renditions that have published this many segments of 6 s. */
-  static live(renditions: string[], segments: number): Rig {
-    const rig = new Rig();
+  static live(renditions: string[], segments: number, settings: Partial<ChannelSettings> = {}): Rig {
+    const rig = new Rig([], settings);
     for (const rendition of renditions) rig.connect(rendition, { renditions });
     for (let i = 0; i < segments; i++) rig.step(renditions, i);
     return rig;
