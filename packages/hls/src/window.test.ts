@@ -57,26 +57,35 @@ describe('windowStart', () => {
     ],
     ['not yet 18 s', seconds(2, 2, 2, 2, 2, 2, 2, 2), six, 0],
     ['a longer window', seconds(6, 6, 6, 6, 6, 6, 6, 6, 6, 6), { ...six, minSegments: 9 }, 1],
+    ['30 s', seconds(6, 6, 6, 6, 6, 6), { ...six, minSegments: 3, minSeconds: 30 }, 1],
+    ['a little more than 30 s', seconds(6, 6, 6, 6, 6, 6), { ...six, minSegments: 3, minSeconds: 30.1 }, 0],
+    ['less time than 18 s and two', seconds(6, 6, 6, 6, 6, 6), { ...six, minSegments: 3, minSeconds: 1 }, 1],
+    ['not yet so much time', seconds(6, 6, 6, 6, 6, 6), { ...six, minSegments: 3, minSeconds: 90 }, 0],
   ])('%s', (_name, segments, options, start) => {
     expect(windowStart(segments, options)).toBe(start);
   });
 
   test('property: what is kept is enough, and one less would not be', () => {
-    const enough = (kept: { duration90k: number }[], minSegments: number, targetDuration: number): boolean =>
-      kept.length >= minSegments && playlistDuration90k(kept.slice(2)) >= 3 * targetDuration * 90_000;
+    type Least = Parameters<typeof windowStart>[1] & { minSeconds: number };
+    const enough = (kept: { duration90k: number }[], least: Least): boolean =>
+      kept.length >= least.minSegments &&
+      playlistDuration90k(kept) >= least.minSeconds * 90_000 &&
+      playlistDuration90k(kept.slice(2)) >= 3 * least.targetDuration * 90_000;
     let cut = 0;
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 540_000 }), { maxLength: 40, size: 'max' }),
         fc.integer({ min: 0, max: 20 }),
-        (durations, minSegments) => {
+        fc.integer({ min: 0, max: 90 }),
+        (durations, minSegments, minSeconds) => {
+          const least = { minSegments, minSeconds, targetDuration: 6 };
           const segments = durations.map((duration90k) => ({ duration90k }));
-          const start = windowStart(segments, { minSegments, targetDuration: 6 });
+          const start = windowStart(segments, least);
           if (start > 0) {
             cut++;
-            expect(enough(segments.slice(start), minSegments, 6)).toBe(true);
+            expect(enough(segments.slice(start), least)).toBe(true);
           }
-          expect(enough(segments.slice(start + 1), minSegments, 6)).toBe(false);
+          expect(enough(segments.slice(start + 1), least)).toBe(false);
         },
       ),
       { numRuns: 500 },

@@ -27,22 +27,30 @@ export function playlistDuration90k(segments: readonly Duration[]): number {
 
 export interface WindowOptions {
   minSegments: number;
+  /** How long it must be at least, seconds; default 0. */
+  minSeconds?: number;
   /** EXT-X-TARGETDURATION, seconds. */
   targetDuration: number;
 }
 
 /**
- * Index of the first segment to keep, so that no more are kept than must be: at least `minSegments`, and 3 × target
- * duration beside the two oldest (a live playlist may not be shorter than 3 × target duration, bis §6.2.2; two more,
+ * Index of the first segment to keep, so that no more are kept than must be: at least `minSegments`, `minSeconds`, and 3 ×
+ * target duration beside the two oldest (a live playlist may not be shorter than 3 × target duration, bis §6.2.2; two more,
  * for a player that holds a version while the next two come out). 0 while there are not so many.
  */
 export function windowStart(segments: readonly Duration[], options: WindowOptions): number {
-  const needed90k = 3 * options.targetDuration * TICKS_PER_SECOND;
+  const { minSegments, minSeconds = 0, targetDuration } = options;
+  const least = lastOf(segments, 3 * targetDuration) + 2;
+  return Math.max(0, segments.length - Math.max(minSegments, lastOf(segments, minSeconds), least));
+}
+
+/** How many of the last segments are so long together; all, if they are not. */
+function lastOf(segments: readonly Duration[], seconds: number): number {
   let sum90k = 0;
-  let kept = 0;
-  while (kept < segments.length && sum90k < needed90k) {
-    sum90k += segments[segments.length - 1 - kept]?.duration90k ?? 0;
-    kept++;
+  let count = 0;
+  while (count < segments.length && sum90k < seconds * TICKS_PER_SECOND) {
+    sum90k += segments[segments.length - 1 - count]?.duration90k ?? 0;
+    count++;
   }
-  return Math.max(0, segments.length - Math.max(options.minSegments, kept + 2));
+  return count;
 }

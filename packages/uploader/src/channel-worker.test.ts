@@ -238,11 +238,32 @@ describe('ChannelWorker', () => {
     await store1('live/main.m3u8', ORPHAN_AGE_MS + 1000);
     const signal = new AbortController().signal;
     expect(await findOrphans(store, 'live', new Set([key('main', 2)]), signal)).toEqual([key('main', 1)]);
+    // What is to stay longer is spared longer.
+    expect(await findOrphans(store, 'live', new Set(), signal, 500)).toEqual([
+      key('main', 1),
+      key('main', 2),
+    ]);
+    expect(await findOrphans(store, 'live', new Set(), signal, 1000)).toEqual([]);
 
     const { worker } = await start({ store });
     await worker.accept(await segmentIn(uploader.spool, 9));
     await until('the sweep', () => !store.objects.has(key('main', 1)));
     expect(store.objects.has('live/holiday.ts')).toBe(true);
     expect(store.objects.has(`live/sub/main-${session}-1.ts`)).toBe(true);
+  });
+
+  test('sweeps nothing when all is to be kept', async () => {
+    const store = new FakeStore();
+    const old = `live/main-${session}-1.ts`;
+    const signal = new AbortController().signal;
+    await store.put(old, { text: 'x' }, { contentType: '', signal });
+    store.nowMs = 10 * ORPHAN_AGE_MS;
+    const lists = jest.spyOn(store, 'list');
+    const { worker } = await start({ store, settings: { retention: 'keep' } });
+    lists.mockClear();
+    await worker.accept(await segmentIn(uploader.spool, 9));
+    await until('it to be published', () => worker.counts.published === 1);
+    expect(lists).not.toHaveBeenCalled();
+    expect(store.objects.has(old)).toBe(true);
   });
 });

@@ -365,15 +365,14 @@ export class ChannelWorker {
   /** After an own playlist write, at most every six hours. */
   async #sweep(): Promise<void> {
     const { lanes, logic, settings, clock } = this.#options;
-    if (!lanes.store.capabilities.list || clock.at() - this.#sweptMs < SWEEP_MS) return;
+    const { channel, retention } = settings;
+    if (retention === 'keep' || !lanes.store.capabilities.list) return;
+    if (clock.at() - this.#sweptMs < SWEEP_MS) return;
     this.#sweptMs = clock.at();
     try {
-      const orphans = await findOrphans(
-        lanes.store,
-        settings.channel,
-        logic.namedKeys(this.#state),
-        this.#stopped.signal,
-      );
+      const names = logic.namedKeys(this.#state);
+      const { signal } = this.#stopped;
+      const orphans = await findOrphans(lanes.store, channel, names, signal, retention);
       // Named meanwhile: a segment that was announced again after long.
       const named = logic.namedKeys(this.#state);
       const keys = orphans.filter((key) => !named.has(key));

@@ -58,12 +58,23 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
   if (settings.store.location.kind === 's3') buckets.set(settings.store.location.bucket, lanes);
   for (const [name, { url }] of settings.buckets) buckets.set(name, await lanesOf(url));
 
-  const { window, iFramePlaylists, targetDuration, awayTimeoutMs, segmentUrlPrefix, token, spoolBytes } =
-    settings;
+  const {
+    window,
+    windowSeconds,
+    retention,
+    iFramePlaylists,
+    targetDuration,
+    awayTimeoutMs,
+    segmentUrlPrefix,
+    token,
+    spoolBytes,
+  } = settings;
   const channels = new Channels({
     settings: {
       window,
       iFrames: iFramePlaylists,
+      ...(windowSeconds !== undefined && { windowSeconds }),
+      ...(retention !== undefined && { retention }),
       writer: `${hostname().replaceAll(/[^A-Za-z0-9_.-]/g, '_')}-${randomBytes(4).toString('hex')}`,
       ...(targetDuration !== undefined && { targetDuration }),
       ...(awayTimeoutMs !== undefined && { awayTimeoutMs }),

@@ -19,6 +19,14 @@ const address = z
   .refine((text) => Number(ADDRESS.exec(text)?.[3] ?? Infinity) <= 65535, 'not HOST:PORT');
 const GIGABYTE = 1024 ** 3;
 
+/** A live playlist has no fewer segments (HLS-RULES 9). */
+const LEAST_SEGMENTS = 3;
+const MOST_SEGMENTS = 10_000;
+const MOST_WINDOW_SECONDS = 6 * 3600;
+const MOST_RETENTION_SECONDS = 366 * 24 * 3600;
+const WINDOW_TEXT = `neither a number of segments from ${LEAST_SEGMENTS} to ${MOST_SEGMENTS} nor a time up to 6h`;
+const RETENTION_TEXT = 'neither a time up to 366d nor keep';
+
 const schema = z.strictObject({
   listen: address.default(`127.0.0.1:${DEFAULT_PORT}`).describe('HOST:PORT where segmenters connect'),
   http: address
@@ -59,7 +67,18 @@ const schema = z.strictObject({
       `folders below which announced files may lie; may be repeated (default: ${defaultSpoolBase()})`,
     ),
   spoolLimit: z.number().positive().default(16).describe('gigabytes that the segments sent here may take'),
-  window: z.number().int().min(3).max(10_000).default(6).describe('segments in the live window at least'),
+  window: z
+    .union([z.number(), z.string()])
+    .refine((value) => windowOf(value) !== undefined, WINDOW_TEXT)
+    .default(6)
+    .describe('what the live window holds at least: segments, or a time like 90s, 15m or 2h'),
+  retention: z
+    .string()
+    .refine((text) => retentionOf(text) !== undefined, RETENTION_TEXT)
+    .optional()
+    .describe(
+      'how long at least what left the window stays in the store, like 30m, 2h or 7d, or keep: nothing is ever deleted (default: as HLS requires)',
+    ),
   iFramePlaylists: z
     .boolean()
     .default(true)
@@ -101,7 +120,11 @@ export interface Settings {
   journal: string;
   spoolRoots: string[];
   spoolBytes: number;
+  /** Segments. */
   window: number;
+  windowSeconds?: number;
+  /** Milliseconds, or that nothing is deleted. */
+  retention?: number | 'keep';
   iFramePlaylists: boolean;
   targetDuration?: number;
   /** Without it a stream waits for its sources as long as they stay away. */
@@ -171,8 +194,9 @@ export async function loadTask(
     journal: resolve(options.journal ?? join(state, 'journal')),
     spoolRoots: (options.spoolRoot ?? [defaultSpoolBase({ env })]).map((root) => resolve(root)),
     spoolBytes: options.spoolLimit * GIGABYTE,
-    window: options.window,
+    ...windowOf(options.window)!,
     iFramePlaylists: options.iFramePlaylists,
+    ...(options.retention !== undefined && { retention: retentionOf(options.retention)! }),
     drainTimeoutMs: options.drainTimeout * 1000,
     logLevel: options.logLevel,
     warnings,
@@ -182,6 +206,30 @@ export async function loadTask(
     ...(token !== undefined && { token }),
   };
   return { kind: 'run', settings };
+}
+
+function windowOf(value: number | string): Pick<Settings, 'window' | 'windowSeconds'> | undefined {
+  const segments = Number(value);
+  if (Number.isInteger(segments)) {
+    return segments >= LEAST_SEGMENTS && segments <= MOST_SEGMENTS ? { window: segments } : undefined;
+  }
+  const seconds = secondsOf(String(value), MOST_WINDOW_SECONDS);
+  return seconds === undefined ? undefined : { window: LEAST_SEGMENTS, windowSeconds: seconds };
+}
+
+function retentionOf(text: string): Settings['retention'] {
+  if (text === 'keep') return 'keep';
+  const seconds = secondsOf(text, MOST_RETENTION_SECONDS);
+  return seconds === undefined ? undefined : seconds * 1000;
+}
+
+const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `90s`, `15m`, `2h`, `7d` */
+function secondsOf(text: string, most: number): number | undefined {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text.trim()) ?? [];
+  const seconds = Number(number) * (UNIT_SECONDS[unit] ?? NaN);
+  return seconds > 0 && seconds <= most ? seconds : undefined;
 }
 
 /** A channel may be named with its bucket: `bucket:channel`. */

@@ -7,7 +7,7 @@ const SEGMENT_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*-[0-9a-f]{32}-\d+\.ts$/;
 
 /**
  * The segments of a channel that were left by crashes: keys that look like ours, directly below the channel, named by
- * nothing, and older than a day. The store's newest date stands for its clock, so that ours need not be right; a
+ * nothing, and older than a day and what is to stay anyway. The store's newest date stands for its clock, so that ours need not be right; a
  * playlist that was just written makes it current.
  * @throws StoreError
  */
@@ -16,6 +16,7 @@ export async function findOrphans(
   channel: string,
   named: ReadonlySet<string>,
   signal: AbortSignal,
+  retentionMs = 0,
 ): Promise<string[]> {
   const prefix = `${channel}/`;
   const candidates: { key: string; modifiedMs: number }[] = [];
@@ -25,5 +26,6 @@ export async function findOrphans(
     if (named.has(key) || !key.startsWith(prefix) || !SEGMENT_NAME.test(key.slice(prefix.length))) continue;
     candidates.push({ key, modifiedMs });
   }
-  return candidates.filter(({ modifiedMs }) => storeNow - modifiedMs > ORPHAN_AGE_MS).map(({ key }) => key);
+  const oldMs = storeNow - ORPHAN_AGE_MS - retentionMs;
+  return candidates.filter(({ modifiedMs }) => modifiedMs < oldMs).map(({ key }) => key);
 }

@@ -67,6 +67,20 @@ describe('after an outage', () => {
     );
   });
 
+  test('of a window in seconds, twice so many seconds catch up in order', () => {
+    const outageOf = (last: number): Rig => {
+      const rig = Rig.live(['low'], 4, { window: 3, windowSeconds: 90 });
+      rig.store.segment = () => false;
+      for (let i = 4; i <= last; i++) rig.step(['low'], i);
+      storeAll(rig);
+      return rig;
+    };
+    expect(answersOf(outageOf(33), 'low', 'backlog')).toEqual([]);
+    const rig = outageOf(34);
+    expect(answersOf(rig, 'low', 'backlog')).toEqual(range(4, 19));
+    expect(rig.entries('low')).toBe(range(20, 34).join(' '));
+  });
+
   test('what was stored and never listed goes with what leaves the window', () => {
     const rig = Rig.live(['low'], 4);
     rig.store.playlist = () => 'held';

@@ -1,6 +1,7 @@
 import { windowStart } from '@hls-uplink/hls';
 import { jumpTo, leave } from './retention.js';
 import { segmentKey } from './item.js';
+import { liveWindow } from './rendition.js';
 import { answer } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
@@ -19,7 +20,7 @@ export function skipBacklog(turn: Turn, rendition: RenditionState): void {
   if (waiting.length <= MOST_WINDOWS * state.settings.window) return;
   const first = windowStart(
     waiting.map(({ start, end }) => ({ duration90k: end - start })),
-    { minSegments: state.settings.window, targetDuration: state.targetDuration! },
+    liveWindow(state),
   );
   if (first <= (MOST_WINDOWS - 1) * (waiting.length - first)) return;
   if (rendition.alone) skipAlone(turn, rendition, first);

@@ -1,3 +1,4 @@
+import type { WindowOptions } from '@hls-uplink/hls';
 import type { SourceFacts } from './event.js';
 import { Queue } from './queue.js';
 import type { ChannelState, RenditionState } from './state.js';
@@ -60,6 +61,12 @@ export function lostAt(state: ChannelState, rendition: RenditionState): number {
   if (failing || inFlight || (tail > storedTail && !hasSkipped(state, rendition))) return Infinity;
   const targetMs = 1000 * (state.targetDuration ?? 0);
   return updatedMs + 1.5 * targetMs - Math.min(putMs, targetMs / 4);
+}
+
+/** What the live window must hold. */
+export function liveWindow({ settings, targetDuration }: ChannelState): WindowOptions {
+  const { window: minSegments, windowSeconds: minSeconds = 0 } = settings;
+  return { minSegments, minSeconds, targetDuration: targetDuration! };
 }
 
 /** What is built next does not follow what viewers have: the live tail has skipped to the live edge. */

@@ -33,8 +33,11 @@ export function deleteDue({ state, at, effects }: Turn, rendition: RenditionStat
     ? Math.min(storedVersion, iFrames.storedVersion)
     : storedVersion;
   for (const one of left) if ((one.version ?? 0) <= without) one.removedMs ??= at;
+  const { retention = 0 } = state.settings;
+  if (retention === 'keep') return;
   const due = left.filter(
-    ({ deleting, removedMs = Infinity, keepMs }) => !deleting && removedMs + keepMs <= at,
+    ({ deleting, removedMs = Infinity, keepMs }) =>
+      !deleting && removedMs + Math.max(keepMs, retention) <= at,
   );
   for (const one of due) one.deleting = true;
   if (due.length > 0) effects.push({ type: 'delete', keys: due.map(({ key }) => key) });

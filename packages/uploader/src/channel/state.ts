@@ -9,6 +9,10 @@ export interface ChannelSettings {
   channel: string;
   /** `--window`: entries a live playlist holds at least. */
   window: number;
+  /** `--window`, when it is a duration: how long a live playlist is at least, seconds. */
+  windowSeconds?: number;
+  /** `--retention`: how long what left the window stays at least, milliseconds, or that nothing is ever deleted. */
+  retention?: number | 'keep';
   /** `--target-duration`, seconds, when set. */
   targetDuration?: number;
   /** I-frame playlists are published, too. */

@@ -1,6 +1,6 @@
 import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
 import { deleteDue, leave } from './retention.js';
-import { hasSkipped } from './rendition.js';
+import { hasSkipped, liveWindow } from './rendition.js';
 import { answer } from './source.js';
 import { writeStateLine } from './state-line.js';
 import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
@@ -30,7 +30,8 @@ export function putVersion({ state, effects }: Turn, rendition: RenditionState):
     rendition.entries.reduce((sum, entry) => sum + entry.end - entry.start, 0) / TICKS_PER_MS;
   for (const entry of rendition.entries) entry.longestMs = Math.max(entry.longestMs, durationMs);
   rendition.left.push(...rendition.previous);
-  rendition.left.splice(0, Math.max(0, rendition.left.length - MOST_LEFT_KEYS));
+  const forgotten = state.settings.retention === 'keep' ? Infinity : rendition.left.length - MOST_LEFT_KEYS;
+  rendition.left.splice(0, Math.max(0, forgotten));
   rendition.previous = [];
   rendition.version++;
   for (const left of rendition.left) left.version ??= rendition.version;
@@ -69,10 +70,7 @@ function isTooShort(state: ChannelState, rendition: RenditionState): boolean {
 function slideWindow(state: ChannelState, rendition: RenditionState): void {
   const { entries } = rendition;
   const unlisted = entries.findIndex((entry) => entry.number > rendition.storedTail);
-  const wanted = windowStart(entries.map(mediaSegment), {
-    minSegments: state.settings.window,
-    targetDuration: state.targetDuration!,
-  });
+  const wanted = windowStart(entries.map(mediaSegment), liveWindow(state));
   leave(rendition, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
 }
 

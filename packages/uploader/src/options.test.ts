@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import { loadTask, type Settings } from './options.js';
+
+async function settingsOf(...argv: string[]): Promise<Settings> {
+  const task = await loadTask([...argv, '--store', 'file:///srv/live'], {}, '0');
+  if (task.kind !== 'run') throw new Error(task.kind);
+  return task.settings;
+}
+
+const refusal = (...argv: string[]): Promise<string> =>
+  settingsOf(...argv).then(
+    () => 'taken',
+    (error: Error) => error.message,
+  );
+
+describe('--window', () => {
+  test.each([
+    [[], { window: 6 }],
+    [['--window', '3'], { window: 3 }],
+    [['--window', '10000'], { window: 10_000 }],
+    [['--window', '90s'], { window: 3, windowSeconds: 90 }],
+    [['--window', '1.5m'], { window: 3, windowSeconds: 90 }],
+    [['--window', '6h'], { window: 3, windowSeconds: 21_600 }],
+  ])('%p', async (argv, expected) => {
+    const { window, windowSeconds } = await settingsOf(...argv);
+    expect({ window, ...(windowSeconds !== undefined && { windowSeconds }) }).toEqual(expected);
+  });
+
+  test.each(['2', '10001', '6.5', '-6', '0s', '7h', '90sec', '1m30s', 's'])(
+    '%s is refused with what is expected',
+    async (text) => {
+      expect(await refusal(`--window=${text}`)).toMatch(/--window .*neither a number .*90s, 15m or 2h/);
+    },
+  );
+});
+
+describe('--retention', () => {
+  test.each([
+    [[], undefined],
+    [['--retention', 'keep'], 'keep'],
+    [['--retention', '30m'], 1_800_000],
+    [['--retention', '7d'], 604_800_000],
+  ])('%p', async (argv, expected) => {
+    expect((await settingsOf(...argv)).retention).toBe(expected);
+  });
+
+  test.each(['forever', '30', '367d', '-1d'])('%s is refused', async (text) => {
+    expect(await refusal(`--retention=${text}`)).toMatch(/--retention .*neither a time up to 366d nor keep/);
+  });
+});
+
+describe('--away-timeout', () => {
+  test('is in seconds, and not set by default', async () => {
+    expect((await settingsOf()).awayTimeoutMs).toBeUndefined();
+    expect((await settingsOf('--away-timeout', '90')).awayTimeoutMs).toBe(90_000);
+    expect(await refusal('--away-timeout', '0')).toMatch(/--away-timeout .*keep waiting/);
+  });
+});
