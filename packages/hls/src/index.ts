@@ -6,4 +6,5 @@ export * from './multivariant-playlist.js';
 export * from './playlist.js';
 export * from './playlist-error.js';
 export { formatProgramDateTime } from './program-date-time.js';
+export { startsNearEnd } from './start.js';
 export * from './window.js';

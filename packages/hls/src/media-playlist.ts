@@ -12,6 +12,7 @@ import {
 import type { MediaSegment } from './media-segment.js';
 import { PlaylistError } from './playlist-error.js';
 import type { MediaPlaylist } from './playlist.js';
+import { formatStart, parseStart } from './start.js';
 import { deriveProgramDateTimes, formatProgramDateTime, parseProgramDateTime } from './program-date-time.js';
 
 /** The playlist as text (RFC 8216 §4.3.2, §4.3.3); ends in a newline. */
@@ -24,6 +25,7 @@ export function renderMediaPlaylist(playlist: MediaPlaylist): string {
     `#EXT-X-DISCONTINUITY-SEQUENCE:${playlist.discontinuitySequence}`,
     ...(playlist.playlistType ? [`#EXT-X-PLAYLIST-TYPE:${playlist.playlistType}`] : []),
     ...(playlist.independentSegments ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []),
+    ...(playlist.startOffset === undefined ? [] : [formatStart(playlist.startOffset)]),
     ...playlist.comments.map(commentLine),
     ...playlist.segments.map(renderMediaSegment),
     ...(playlist.endList ? ['#EXT-X-ENDLIST'] : []),
@@ -84,6 +86,7 @@ class MediaPlaylistParser {
   #discontinuitySequence = 0;
   #playlistType: MediaPlaylist['playlistType'];
   #independentSegments = false;
+  #startOffset: number | undefined;
   #endList = false;
   /** What the tags since the last URI say of the next segment; `started` once there is any such tag or URI. */
   #next: Partial<MediaSegment> = {};
@@ -115,6 +118,7 @@ class MediaPlaylistParser {
       mediaSequence: this.#mediaSequence,
       discontinuitySequence: this.#discontinuitySequence,
       independentSegments: this.#independentSegments,
+      ...(this.#startOffset === undefined ? {} : { startOffset: this.#startOffset }),
       ...(this.#playlistType ? { playlistType: this.#playlistType } : {}),
       segments: this.#segments,
       endList: this.#endList,
@@ -184,6 +188,10 @@ class MediaPlaylistParser {
         return;
       case 'EXT-X-INDEPENDENT-SEGMENTS':
         this.#independentSegments = true;
+        return;
+      case 'EXT-X-START':
+        this.#once(name, line);
+        this.#startOffset = parseStart(value, line);
         return;
       case 'EXT-X-ENDLIST':
         this.#endList = true;

@@ -38,6 +38,7 @@ export const mediaPlaylist: fc.Arbitrary<MediaPlaylist> = fc.boolean().chain((da
       mediaSequence: safeInteger,
       discontinuitySequence: safeInteger,
       independentSegments: fc.boolean(),
+      startOffset: fc.integer({ min: -1e9, max: 1e9 }).map((thousandths) => thousandths / 1000),
       playlistType: fc.constantFrom('EVENT' as const, 'VOD' as const),
       segments: fc.array(segment(dated), { maxLength: 12 }),
       endList: fc.boolean(),

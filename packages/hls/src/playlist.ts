@@ -11,6 +11,8 @@ export interface MediaPlaylist {
   discontinuitySequence: number;
   /** EXT-X-INDEPENDENT-SEGMENTS */
   independentSegments: boolean;
+  /** EXT-X-START, TIME-OFFSET in seconds, from the end when negative; written with three decimals at most */
+  startOffset?: number;
   /** EXT-X-PLAYLIST-TYPE; absent in a sliding playlist */
   playlistType?: 'EVENT' | 'VOD';
   segments: MediaSegment[];

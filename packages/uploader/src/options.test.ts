@@ -56,3 +56,17 @@ describe('--away-timeout', () => {
     expect(await refusal('--away-timeout', '0')).toMatch(/--away-timeout .*keep waiting/);
   });
 });
+
+describe('--start-offset', () => {
+  test('may be negative, and is not set by default', async () => {
+    expect((await settingsOf()).startOffset).toBeUndefined();
+    expect((await settingsOf('--start-offset', '-18.0004')).startOffset).toBe(-18);
+    expect((await settingsOf('--start-offset', '0')).startOffset).toBe(0);
+    expect((await settingsOf('--start-offset', '-12', '--target-duration', '4')).startOffset).toBe(-12);
+  });
+
+  test('is refused where it is known to be too near to the end', async () => {
+    expect(await refusal('--start-offset', '-12', '--target-duration', '5')).toMatch(/give -15 or less/);
+    expect(await refusal('--start-offset', '-30000')).toMatch(/--start-offset/);
+  });
+});

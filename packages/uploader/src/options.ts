@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { startsNearEnd } from '@hls-uplink/hls';
 import { channelName, DEFAULT_PORT, defaultSpoolBase } from '@hls-uplink/protocol';
 import { ConfigError, loadOptions, type LogLevel } from '@hls-uplink/runtime';
 import { parseStoreUrl, type StoreLocation } from '@hls-uplink/store';
@@ -90,6 +91,14 @@ const schema = z.strictObject({
     .max(3600)
     .optional()
     .describe('EXT-X-TARGETDURATION, seconds (default: from the streams)'),
+  startOffset: z
+    .number()
+    .min(-MOST_WINDOW_SECONDS)
+    .max(MOST_WINDOW_SECONDS)
+    .optional()
+    .describe(
+      'EXT-X-START, seconds: where players begin, from the end when negative, at least 3 target durations before it (default: the players choose)',
+    ),
   awayTimeout: z
     .number()
     .positive()
@@ -127,6 +136,8 @@ export interface Settings {
   retention?: number | 'keep';
   iFramePlaylists: boolean;
   targetDuration?: number;
+  /** EXT-X-START, seconds, whole milliseconds. */
+  startOffset?: number;
   /** Without it a stream waits for its sources as long as they stay away. */
   awayTimeoutMs?: number;
   drainTimeoutMs: number;
@@ -168,7 +179,8 @@ export async function loadTask(
   });
   if (loaded.kind === 'print') return loaded;
   const { options, positionals, warnings } = loaded;
-  const { token, targetDuration, awayTimeout, segmentUrlPrefix } = options;
+  const { token, targetDuration, startOffset, awayTimeout, segmentUrlPrefix } = options;
+  if (startOffset !== undefined && targetDuration !== undefined) checkStart(startOffset, targetDuration);
   const http = parseAddress(options.http);
   const [command, channel] = positionals;
   if (command !== undefined) {
@@ -202,10 +214,19 @@ export async function loadTask(
     warnings,
     ...(segmentUrlPrefix !== undefined && { segmentUrlPrefix: segmentUrlPrefix.replace(/\/*$/, '/') }),
     ...(targetDuration !== undefined && { targetDuration }),
+    ...(startOffset !== undefined && { startOffset: Math.round(startOffset * 1000) / 1000 }),
     ...(awayTimeout !== undefined && { awayTimeoutMs: awayTimeout * 1000 }),
     ...(token !== undefined && { token }),
   };
   return { kind: 'run', settings };
+}
+
+/** Where the target duration comes from the streams, the channel warns. */
+function checkStart(startOffset: number, targetDuration: number): void {
+  if (startOffset >= 0 || !startsNearEnd(startOffset, 0, targetDuration)) return;
+  const least = -3 * targetDuration;
+  const message = `--start-offset ${startOffset} is nearer to the end than three target durations of ${targetDuration} s: give ${least} or less, or a lower --target-duration`;
+  throw new ConfigError('bad-option', message);
 }
 
 function windowOf(value: number | string): Pick<Settings, 'window' | 'windowSeconds'> | undefined {

@@ -1,4 +1,4 @@
-import { targetDurationFor } from '@hls-uplink/hls';
+import { startsNearEnd, targetDurationFor } from '@hls-uplink/hls';
 import { emptyWindow } from './retention.js';
 import { checkLengths } from './item.js';
 import { advance } from './publish.js';
@@ -48,9 +48,26 @@ export function start(turn: Turn): void {
   const stated = Math.max(...Object.values(state.renditions).map((one) => one.longest));
   state.targetDuration = state.settings.targetDuration ?? targetDurationFor(Math.max(stated, longestItem));
   state.phase = 'live';
+  fixStartOffset(turn);
   for (const rendition of there) rendition.updatedMs = at;
   effects.push({ type: 'target-duration', seconds: state.targetDuration });
   checkLengths(turn);
+}
+
+/** Where players begin is said from the first version on, or never in this life (HLS-RULES 4). */
+function fixStartOffset({ state, effects }: Turn): void {
+  const { startOffset, window, windowSeconds = 0 } = state.settings;
+  if (startOffset === undefined) return;
+  state.startOffset = startOffset;
+  const targetDuration = state.targetDuration!;
+  if (!startsNearEnd(startOffset, Math.max(windowSeconds, window * targetDuration), targetDuration)) return;
+  effects.push({
+    type: 'report',
+    level: 'warn',
+    message:
+      'players are told to begin too near to the end of the live playlist, and may stall: see --start-offset',
+    fields: { startOffset, atLeastFromEnd: 3 * targetDuration },
+  });
 }
 
 /** Where an entry ends, milliseconds since 1970. */
@@ -72,6 +89,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
   delete state.startedMs;
   delete state.stalledSinceMs;
   delete state.targetDuration;
+  delete state.startOffset;
   state.target = targetSeconds;
   for (const source of Object.values(state.sources)) {
     delete source.listed;

@@ -67,6 +67,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
   [state.firstNumber, state.firstEpoch, state.lifeStartMs] = line.first;
   state.target = line.target;
   state.targetDuration = playlist.targetDuration;
+  if (playlist.startOffset !== undefined) state.startOffset = playlist.startOffset;
   for (const [id, t0, date0Ms] of line.clocks) {
     if (state.epochs.some((epoch) => epoch.id === id)) continue;
     state.epochs.push({ id, clock: { t0, date0Ms }, seen: { t0, date0Ms } });

@@ -17,6 +17,8 @@ export interface ChannelSettings {
   targetDuration?: number;
   /** I-frame playlists are published, too. */
   iFrames: boolean;
+  /** `--start-offset`, seconds, when set; for lives that begin. */
+  startOffset?: number;
   /** `--away-timeout`: a stream ends that no source has delivered to for so long, milliseconds; without it, it waits. */
   awayTimeoutMs?: number;
   /** Identity of this uploader in the state line. */
@@ -224,6 +226,8 @@ export interface ChannelState {
   target?: number;
   /** EXT-X-TARGETDURATION, fixed for the life. */
   targetDuration?: number;
+  /** EXT-X-START, fixed for the life, as its absence is. */
+  startOffset?: number;
   /** First epoch of this life; what is on the clock of an earlier one is of this life only if dated after `lifeStartMs`. */
   firstEpoch: number;
   /** Where the life before ended, milliseconds since 1970. */

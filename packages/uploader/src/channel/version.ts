@@ -50,6 +50,7 @@ export function putVersion({ state, effects }: Turn, rendition: RenditionState):
       mediaSequence: rendition.entries[0]!.number,
       discontinuitySequence: rendition.discontinuitySequence,
       independentSegments: rendition.independent,
+      ...(state.startOffset !== undefined && { startOffset: state.startOffset }),
       segments: rendition.entries.map(mediaSegment),
       endList: rendition.endList,
       comments: [writeStateLine(state, rendition)],

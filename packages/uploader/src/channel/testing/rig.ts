@@ -25,6 +25,8 @@ export class Rig {
   multivariant = '';
   readonly answers: string[] = [];
   readonly deleted: string[] = [];
+  /** What the operator was told. */
+  readonly reports: string[] = [];
   /** Not stored yet. */
   uploads: Extract<Effect, { type: 'put-segment' }>[] = [];
   store = {
@@ -83,6 +85,9 @@ export class Rig {
       case 'delete':
         this.deleted.push(...effect.keys);
         return this.store.deletes ? [{ type: 'deleted', keys: effect.keys }] : [];
+      case 'report':
+        this.reports.push(effect.message);
+        return [];
       default:
         return [];
     }
