@@ -67,6 +67,32 @@ describe('renderMultivariantPlaylist', () => {
     ]);
   });
 
+  test('closed captions', () => {
+    const group = 'cc';
+    const captioned: MultivariantPlaylist = {
+      independentSegments: false,
+      comments: [],
+      closedCaptions: [
+        { group, name: 'CC1', instreamId: 'CC1' },
+        { group, name: 'Deutsch', instreamId: 'SERVICE2', language: 'de' },
+      ],
+      variants: [{ uri: 'a.m3u8', bandwidth: 1, codecs: [], closedCaptions: group }],
+    };
+    const text = renderMultivariantPlaylist(captioned);
+    expect(text.split('\n').slice(2)).toEqual([
+      '#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID="cc",NAME="CC1",INSTREAM-ID="CC1"',
+      '#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID="cc",LANGUAGE="de",NAME="Deutsch",INSTREAM-ID="SERVICE2"',
+      '#EXT-X-STREAM-INF:BANDWIDTH=1,CLOSED-CAPTIONS="cc"',
+      'a.m3u8',
+      '',
+    ]);
+    expect(parseMultivariantPlaylist(text)).toEqual(captioned);
+    const seen = hlsParser.parse(text) as {
+      variants?: { closedCaptions?: { name: string; instreamId: string }[] }[];
+    };
+    expect(seen.variants?.[0]?.closedCaptions).toMatchObject([{ instreamId: 'CC1' }, { name: 'Deutsch' }]);
+  });
+
   test('refuses what would break a line or a quote', () => {
     const variant = { uri: 'a', bandwidth: 1, codecs: ['a"b'] };
     expect(() => renderMultivariantPlaylist({ ...playlist, variants: [variant] })).toThrow('quotes');
@@ -129,7 +155,14 @@ low.m3u8\r
     expect(read).toEqual({
       independentSegments: false,
       comments: [],
-      variants: [{ uri: 'low.m3u8', bandwidth: 1_280_000, codecs: ['avc1.4d401e', 'mp4a.40.2'] }],
+      variants: [
+        {
+          uri: 'low.m3u8',
+          bandwidth: 1_280_000,
+          codecs: ['avc1.4d401e', 'mp4a.40.2'],
+          closedCaptions: 'cc',
+        },
+      ],
     });
   });
 

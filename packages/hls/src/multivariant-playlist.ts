@@ -10,10 +10,12 @@ import {
   type ParseLimits,
 } from './lines.js';
 import { PlaylistError } from './playlist-error.js';
-import type { IFrameVariant, MultivariantPlaylist, Variant } from './playlist.js';
+import type { ClosedCaptions, IFrameVariant, MultivariantPlaylist, Variant } from './playlist.js';
 
 /** As our media playlists from birth, so that the version of no playlist ever changes. */
 const VERSION = 8;
+/** An enumerated string, where a GROUP-ID would stand in quotes (RFC 8216 §4.3.4.2). */
+const NO_CAPTIONS = 'NONE';
 
 /** The playlist as text (RFC 8216 §4.3.4), variants in the order given; ends in a newline. */
 export function renderMultivariantPlaylist(playlist: MultivariantPlaylist): string {
@@ -22,6 +24,7 @@ export function renderMultivariantPlaylist(playlist: MultivariantPlaylist): stri
     `#EXT-X-VERSION:${VERSION}`,
     ...(playlist.independentSegments ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []),
     ...playlist.comments.map(commentLine),
+    ...(playlist.closedCaptions ?? []).map(renderClosedCaptions),
     ...playlist.variants.map(renderVariant),
     ...(playlist.iFrameVariants ?? []).map(renderIFrameVariant),
     '',
@@ -36,7 +39,7 @@ function renderVariant(variant: Variant): string {
     ...(codecs.length === 0 ? [] : [`CODECS=${quotedString(codecs.join(','))}`]),
     ...(resolution ? [`RESOLUTION=${resolution.width}x${resolution.height}`] : []),
     ...(frameRate === undefined ? [] : [`FRAME-RATE=${frameRate.toFixed(3)}`]),
-    ...(closedCaptions ? [`CLOSED-CAPTIONS=${closedCaptions}`] : []),
+    ...(closedCaptions === undefined ? [] : [`CLOSED-CAPTIONS=${captionsGroup(closedCaptions)}`]),
   ];
   return `#EXT-X-STREAM-INF:${attributes.join(',')}\n${writableUri(uri)}`;
 }
@@ -49,6 +52,19 @@ function renderIFrameVariant({ bandwidth, codecs, resolution, uri }: IFrameVaria
     `URI=${quotedString(writableUri(uri))}`,
   ];
   return `#EXT-X-I-FRAME-STREAM-INF:${attributes.join(',')}`;
+}
+
+const captionsGroup = (group: string): string => (group === NO_CAPTIONS ? group : quotedString(group));
+
+function renderClosedCaptions({ group, name, instreamId, language }: ClosedCaptions): string {
+  const attributes = [
+    'TYPE=CLOSED-CAPTIONS',
+    `GROUP-ID=${quotedString(group)}`,
+    ...(language === undefined ? [] : [`LANGUAGE=${quotedString(language)}`]),
+    `NAME=${quotedString(name)}`,
+    `INSTREAM-ID=${quotedString(instreamId)}`,
+  ];
+  return `#EXT-X-MEDIA:${attributes.join(',')}`;
 }
 
 const MEDIA = new Set(['EXTINF', 'EXT-X-TARGETDURATION', 'EXT-X-MEDIA-SEQUENCE', 'EXT-X-ENDLIST']);
@@ -79,6 +95,9 @@ export function parseMultivariantPlaylist(text: string, limits: ParseLimits = {}
       throw new PlaylistError('missing-uri', last, 'EXT-X-STREAM-INF must be followed by its URI');
     } else if (line.kind === 'comment') {
       if (playlist.variants.length === 0) playlist.comments.push(line.text);
+    } else if (line.name === 'EXT-X-MEDIA') {
+      const closedCaptions = parseClosedCaptions(line.value, last);
+      if (closedCaptions) (playlist.closedCaptions ??= []).push(closedCaptions);
     } else if (line.name === 'EXT-X-STREAM-INF') next = parseStreamInf(line.value, last);
     else if (line.name === 'EXT-X-INDEPENDENT-SEGMENTS') playlist.independentSegments = true;
     else if (MEDIA.has(line.name)) {
@@ -102,6 +121,7 @@ function parseStreamInf(value: string, line: number): Omit<Variant, 'uri'> {
   const averageBandwidth = get('AVERAGE-BANDWIDTH', decimalInteger);
   const resolution = get('RESOLUTION', decimalResolution);
   const frameRate = get('FRAME-RATE', decimalNumber);
+  const closedCaptions = attributes.get('CLOSED-CAPTIONS');
   return {
     bandwidth,
     ...(averageBandwidth === undefined ? {} : { averageBandwidth }),
@@ -111,8 +131,20 @@ function parseStreamInf(value: string, line: number): Omit<Variant, 'uri'> {
       .filter((codec) => codec !== ''),
     ...(resolution ? { resolution } : {}),
     ...(frameRate === undefined ? {} : { frameRate }),
-    ...(attributes.get('CLOSED-CAPTIONS') === 'NONE' ? { closedCaptions: 'NONE' as const } : {}),
+    ...(closedCaptions === undefined ? {} : { closedCaptions }),
   };
+}
+
+/** Undefined: renditions of another type. */
+function parseClosedCaptions(value: string, line: number): ClosedCaptions | undefined {
+  const attributes = parseAttributeList('EXT-X-MEDIA', value, line);
+  if (attributes.get('TYPE') !== 'CLOSED-CAPTIONS') return undefined;
+  const [group, name, instreamId] = ['GROUP-ID', 'NAME', 'INSTREAM-ID'].map((key) => attributes.get(key));
+  if (group === undefined || name === undefined || instreamId === undefined) {
+    throw new PlaylistError('bad-value', line, 'EXT-X-MEDIA lacks GROUP-ID, NAME or INSTREAM-ID');
+  }
+  const language = attributes.get('LANGUAGE');
+  return { group, name, instreamId, ...(language === undefined ? {} : { language }) };
 }
 
 function decimalResolution(name: string, value: string, line: number): { width: number; height: number } {

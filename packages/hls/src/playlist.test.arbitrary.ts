@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { MediaSegment } from './media-segment.js';
-import type { MediaPlaylist, MultivariantPlaylist, Variant } from './playlist.js';
+import type { ClosedCaptions, MediaPlaylist, MultivariantPlaylist, Variant } from './playlist.js';
 
 const safeInteger = fc.nat(Number.MAX_SAFE_INTEGER);
 
@@ -72,16 +72,27 @@ const variant: fc.Arbitrary<Variant> = fc.record(
       height: fc.integer({ min: 1, max: 8192 }),
     }),
     frameRate: fc.integer({ min: 1, max: 240_000 }).map((thousandths) => thousandths / 1000),
-    closedCaptions: fc.constant('NONE' as const),
+    closedCaptions: fc.constantFrom('NONE', 'cc'),
   },
   { requiredKeys: ['uri', 'bandwidth', 'codecs'] },
 );
 
-export const multivariantPlaylist: fc.Arbitrary<MultivariantPlaylist> = fc.record({
-  independentSegments: fc.boolean(),
-  variants: fc.array(variant, { maxLength: 6 }),
-  comments: fc.array(comment, { maxLength: 3 }),
-});
+const quotable = fc.stringMatching(/^[A-Za-z0-9 ,=#-]{1,20}$/);
+
+const closedCaptions: fc.Arbitrary<ClosedCaptions> = fc.record(
+  { group: quotable, name: quotable, instreamId: quotable, language: quotable },
+  { requiredKeys: ['group', 'name', 'instreamId'] },
+);
+
+export const multivariantPlaylist: fc.Arbitrary<MultivariantPlaylist> = fc.record(
+  {
+    independentSegments: fc.boolean(),
+    closedCaptions: fc.array(closedCaptions, { minLength: 1, maxLength: 3 }),
+    variants: fc.array(variant, { maxLength: 6 }),
+    comments: fc.array(comment, { maxLength: 3 }),
+  },
+  { requiredKeys: ['independentSegments', 'variants', 'comments'] },
+);
 
 const fragments = [
   '\n',

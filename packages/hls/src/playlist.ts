@@ -35,8 +35,20 @@ export interface Variant {
   resolution?: { width: number; height: number };
   /** FRAME-RATE, written with three decimals */
   frameRate?: number;
-  /** CLOSED-CAPTIONS=NONE */
-  closedCaptions?: 'NONE';
+  /** CLOSED-CAPTIONS: the GROUP-ID of its captions, or NONE; when one variant has NONE all must (RFC 8216 §4.3.4.2) */
+  closedCaptions?: string;
+}
+
+/** EXT-X-MEDIA of the TYPE CLOSED-CAPTIONS (RFC 8216 §4.3.4.1). */
+export interface ClosedCaptions {
+  /** GROUP-ID */
+  group: string;
+  /** NAME, another one for each in a group */
+  name: string;
+  /** INSTREAM-ID: CC1 … CC4, SERVICE1 … SERVICE63 */
+  instreamId: string;
+  /** LANGUAGE, RFC 5646 */
+  language?: string;
 }
 
 /** EXT-X-I-FRAME-STREAM-INF: an I-frame playlist. */
@@ -44,6 +56,7 @@ export type IFrameVariant = Pick<Variant, 'uri' | 'bandwidth' | 'codecs' | 'reso
 
 export interface MultivariantPlaylist {
   independentSegments: boolean;
+  closedCaptions?: ClosedCaptions[];
   variants: Variant[];
   /** After the variants; not read back. */
   iFrameVariants?: IFrameVariant[];

@@ -1,6 +1,7 @@
 import type { Picture } from './access-unit.js';
 import type { UnitKind } from './access-unit-scan.js';
 import { BitReader } from './bit-reader.js';
+import type { Captions } from './captions.js';
 import { NalUnitHead, readOr } from './nal-unit-head.js';
 import { findSeiMessage, RECOVERY_POINT } from './sei.js';
 
@@ -37,8 +38,8 @@ export class H264Head extends NalUnitHead {
   #begun = false;
   #sliced = false;
 
-  constructor() {
-    super(1);
+  constructor(captions?: Captions) {
+    super(1, captions);
   }
 
   override reset(): void {
@@ -73,6 +74,7 @@ export class H264Head extends NalUnitHead {
   }
 
   #sei(bytes: Uint8Array, from: number, end: number): void {
+    this.captions?.sei(bytes, from, end);
     const payload = findSeiMessage(bytes, from, end, RECOVERY_POINT);
     const frames = payload < 0 ? -1 : readOr(() => new BitReader(bytes, payload, end).ue(), -1);
     if (frames < 0) return;

@@ -1,6 +1,7 @@
 import type { Picture } from './access-unit.js';
 import type { UnitKind } from './access-unit-scan.js';
 import { BitReader } from './bit-reader.js';
+import type { Captions } from './captions.js';
 import { NalUnitHead, readOr } from './nal-unit-head.js';
 import { findSeiMessage, RECOVERY_POINT } from './sei.js';
 
@@ -35,8 +36,8 @@ export class HevcHead extends NalUnitHead {
   /** num_extra_slice_header_bits of the PPS in this access unit (§7.3.2.3.1), for lack of one 0. */
   #extraBits = 0;
 
-  constructor() {
-    super(2);
+  constructor(captions?: Captions) {
+    super(2, captions);
   }
 
   override reset(): void {
@@ -74,6 +75,7 @@ export class HevcHead extends NalUnitHead {
   }
 
   #sei(bytes: Uint8Array, from: number, end: number): void {
+    this.captions?.sei(bytes, from, end);
     const payload = findSeiMessage(bytes, from, end, RECOVERY_POINT);
     const pictures = payload < 0 ? NaN : readOr(() => new BitReader(bytes, payload, end).se(), NaN);
     if (Number.isNaN(pictures)) return;

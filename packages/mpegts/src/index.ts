@@ -2,6 +2,7 @@ export * from './access-unit.js';
 export * from './adts.js';
 export * from './audio-coding.js';
 export * from './audio-frame.js';
+export * from './captions.js';
 export * from './crc32-mpeg.js';
 export * from './demuxer.js';
 export * from './dolby-digital.js';

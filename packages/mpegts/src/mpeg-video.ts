@@ -1,5 +1,6 @@
 import type { Picture, PictureHead, RandomAccess, VideoParameters } from './access-unit.js';
 import type { UnitKind } from './access-unit-scan.js';
+import type { Captions } from './captions.js';
 import { MediaError } from './errors.js';
 import { frameRateOf } from './frame-rate.js';
 import { findStartCode } from './start-code.js';
@@ -7,9 +8,12 @@ import { findStartCode } from './start-code.js';
 /** start_code values (ISO/IEC 13818-2 table 6-1). */
 const PICTURE = 0x00;
 const LAST_SLICE = 0xaf;
+const USER_DATA = 0xb2;
 const SEQUENCE_HEADER = 0xb3;
 const EXTENSION = 0xb5;
 const GROUP = 0xb8;
+/** Picture header, extensions and user data of a picture with captions are no longer. */
+const MOST_PICTURE_HEAD = 512;
 /** extension_start_code_identifier (table 6-2). */
 const SEQUENCE_EXTENSION = 1;
 /** picture_coding_type (table 6-12). */
@@ -32,6 +36,9 @@ export class MpegVideoHead implements PictureHead {
   /** The sequence header's extensions may still come. */
   #sequence = false;
   #begun = false;
+
+  /** @param captions are told the user data of each picture, as far as it has come when the picture is told */
+  constructor(private readonly captions?: Captions) {}
 
   reset(): void {
     this.spsFrom = -1;
@@ -85,11 +92,23 @@ export class MpegVideoHead implements PictureHead {
     } else if (code === PICTURE) {
       if (at + 2 >= to) return last ? 'other' : 'open';
       this.complete = this.spsFrom >= 0;
+      if (this.captions) this.#userData(bytes, at, Math.min(to, at + MOST_PICTURE_HEAD), this.captions);
       // temporal_reference has 10 bits, then picture_coding_type.
       return ((bytes[at + 2]! >> 3) & 7) === I_PICTURE && this.complete ? 'key' : 'other';
     } else if (code <= LAST_SLICE && this.#begun) return 'other';
     this.#unit = -1;
     return undefined;
+  }
+
+  /** What stands between the picture header at `from` and the first slice (ISO/IEC 13818-2 §6.2.3). */
+  #userData(bytes: Uint8Array, from: number, to: number, captions: Captions): void {
+    for (let code = from; (code = findStartCode(bytes, code, to)) >= 0 && code + 3 < to; code += 3) {
+      const value = bytes[code + 3]!;
+      if (value === USER_DATA) {
+        const next = findStartCode(bytes, code + 4, to);
+        captions.userData(bytes, code + 4, next < 0 ? to : next);
+      } else if (value !== EXTENSION) return;
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Picture, PictureHead, RandomAccess } from './access-unit.js';
+import type { Captions } from './captions.js';
 import { MediaError } from './errors.js';
 import { findStartCode } from './start-code.js';
 
@@ -15,8 +16,11 @@ export abstract class NalUnitHead implements PictureHead {
   protected pps = false;
   #next = 0;
 
-  /** @param headerBytes of a NAL unit */
-  constructor(private readonly headerBytes: number) {}
+  /** @param headerBytes of a NAL unit. @param captions are told each SEI NAL unit before the picture */
+  constructor(
+    private readonly headerBytes: number,
+    protected readonly captions?: Captions,
+  ) {}
 
   reset(): void {
     this.spsFrom = -1;

@@ -34,14 +34,14 @@ export class PictureReader {
   open(track: ElementaryTrack): void {
     this.#track = track;
     this.#coding = videoCoding(track.coding);
-    this.#head = this.#coding?.head();
+    this.#head = this.#coding?.head(track.captions);
     this.#parameterSet = new Uint8Array(0);
     this.#early = undefined;
     const coding = this.#coding;
     this.#scan =
       coding &&
       new AccessUnitScan(
-        coding.head(),
+        coding.head(track.captions),
         (bytes, at) => coding.unitKind(bytes, at),
         track.coding !== 'mpeg-video',
       );

@@ -1,5 +1,6 @@
 import type { VideoParameters } from './access-unit.js';
 import { audioFraming } from './audio-coding.js';
+import { Captions } from './captions.js';
 import { Continuity } from './continuity.js';
 import { MediaError } from './errors.js';
 import { FrameCounter } from './frame-counter.js';
@@ -27,6 +28,8 @@ export class ElementaryTrack {
   scrambledRow = 0;
   /** Video: the parameters in force. */
   sps: VideoParameters | undefined;
+  /** Video: what its pictures have shown of them so far. */
+  readonly captions: Captions | undefined;
   /** Audio that does not cut: tells wild timestamps. */
   readonly clock = new SoundClock();
   /** Audio: counts the frames. */
@@ -42,6 +45,7 @@ export class ElementaryTrack {
     readonly codecs?: string,
   ) {
     const framing = audioFraming(coding);
+    this.captions = kind === 'video' ? new Captions() : undefined;
     this.counter = framing && new FrameCounter(framing);
   }
 }

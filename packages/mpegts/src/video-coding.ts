@@ -1,5 +1,6 @@
 import type { PictureHead, VideoParameters } from './access-unit.js';
 import type { UnitKind } from './access-unit-scan.js';
+import type { Captions } from './captions.js';
 import { H264Head, h264UnitKind } from './h264.js';
 import { HevcHead, hevcUnitKind } from './hevc.js';
 import { readHevcParameters } from './hevc-sps.js';
@@ -8,8 +9,8 @@ import { readSps } from './sps.js';
 
 /** How the pictures of a video codec are found and described. */
 export interface VideoCoding {
-  /** A fresh one for each track. */
-  head(): PictureHead;
+  /** A fresh one for each track. @param captions are told what is found of them on the way */
+  head(captions?: Captions): PictureHead;
   /** @param at behind a start code prefix; three bytes are there */
   unitKind(bytes: Uint8Array, at: number): UnitKind;
   /**
@@ -20,10 +21,18 @@ export interface VideoCoding {
 }
 
 export const videoCodings = {
-  h264: { head: () => new H264Head(), unitKind: h264UnitKind, parameters: readSps },
-  hevc: { head: () => new HevcHead(), unitKind: hevcUnitKind, parameters: readHevcParameters },
+  h264: {
+    head: (captions?: Captions) => new H264Head(captions),
+    unitKind: h264UnitKind,
+    parameters: readSps,
+  },
+  hevc: {
+    head: (captions?: Captions) => new HevcHead(captions),
+    unitKind: hevcUnitKind,
+    parameters: readHevcParameters,
+  },
   'mpeg-video': {
-    head: () => new MpegVideoHead(),
+    head: (captions?: Captions) => new MpegVideoHead(captions),
     unitKind: mpegVideoUnitKind,
     parameters: readSequenceHeader,
   },

@@ -66,6 +66,12 @@ export const track = z.strictObject({
   sampleRate: z.number().int().positive().optional(),
   /** ISO 639-2, from the PMT. */
   language: z.string().max(8).optional(),
+  /** Video: closed captions found in it so far, as INSTREAM-ID names them; absent where there are none. */
+  captions: z
+    .array(z.string().regex(/^(CC[1-4]|SERVICE([1-9]|[1-5]\d|6[0-3]))$/))
+    .min(1)
+    .max(67)
+    .optional(),
 });
 export type Track = z.infer<typeof track>;
 

@@ -12,12 +12,14 @@ export function describeTracks(tracks: readonly ElementaryTrack[], pace: Pace): 
     const parameters = track.counter?.parameters;
     if (kind === 'video' && sps) {
       const frameRate = pace.frameRate(track);
+      const captions = track.captions?.instreamIds ?? [];
       described.push({
         ...common,
         codec: sps.codec,
         width: sps.width,
         height: sps.height,
         ...(frameRate !== undefined && { frameRate }),
+        ...(captions.length > 0 && { captions }),
       });
     } else if (kind === 'audio' && parameters) {
       described.push({ ...common, ...parameters });
@@ -36,13 +38,14 @@ function isUnread({ kind, units, counter }: ElementaryTrack): boolean {
 
 /**
  * What holds for a segment: as known when it began, since its end may already show what comes next; and what it told
- * itself where that was nothing.
+ * itself where that was nothing. Captions are announced with the segment that they are found in.
  */
 export function completeTracks(before: CutTracks, after: CutTracks): CutTracks {
   const tracks = after.tracks.map((late) => {
     const early = before.tracks.find(({ pid }) => pid === late.pid);
     if (!early || early.codec === undefined) return late;
-    return late.frameRate === undefined ? early : { frameRate: late.frameRate, ...early };
+    const { frameRate, captions } = late;
+    return { ...(frameRate !== undefined && { frameRate }), ...early, ...(captions && { captions }) };
   });
   return { ...after, tracks };
 }

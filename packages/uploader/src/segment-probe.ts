@@ -151,7 +151,7 @@ function gopOf(timed: readonly PictureStart[], start: number, duration: number):
 }
 
 function describe(
-  { kind, pid, language, sps, counter, codecs, units }: ElementaryTrack,
+  { kind, pid, language, sps, counter, codecs, units, captions }: ElementaryTrack,
   frameTicks: number,
 ): Track[] {
   const common = { kind, pid, ...(language !== undefined && { language }) };
@@ -161,5 +161,7 @@ function describe(
   if (kind === 'audio') return counter?.parameters ? [{ ...common, ...counter.parameters }] : [];
   if (!sps) return [];
   const frameRate = Math.round((TICKS_PER_SECOND / frameTicks) * 1000) / 1000;
-  return [{ ...common, codec: sps.codec, width: sps.width, height: sps.height, frameRate }];
+  const found = captions?.instreamIds ?? [];
+  const picture = { codec: sps.codec, width: sps.width, height: sps.height, frameRate };
+  return [{ ...common, ...picture, ...(found.length > 0 && { captions: found }) }];
 }

@@ -1,5 +1,6 @@
 import { ptsDuration, type Announcement, type Gap, type Segment, type Tracks } from '@hls-uplink/protocol';
 import { isMisaligned, leaveAlignment } from './alone.js';
+import { keepCaptions } from './captions.js';
 import { locate } from './epoch.js';
 import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
@@ -31,7 +32,7 @@ const AUDIO_PES_90K = TICKS_PER_SECOND / 4;
 export function takeTracks({ state }: Turn, { session, tracks, gop }: Tracks): void {
   const rendition = renditionOf(state, session);
   if (!rendition) return;
-  rendition.tracks = tracks;
+  rendition.tracks = state.phase === 'ended' ? tracks : keepCaptions(rendition.tracks, tracks);
   const rate = tracks.find((track) => track.kind === 'video')?.frameRate;
   if (rate !== undefined) rendition.frame = Math.ceil(TICKS_PER_SECOND / rate) + 1;
   if (gop !== undefined) stateGop(rendition, gop, state.target!);

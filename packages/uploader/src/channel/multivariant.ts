@@ -1,4 +1,5 @@
 import { renderMultivariantPlaylist, type IFrameVariant, type Variant } from '@hls-uplink/hls';
+import { captionsOf } from './captions.js';
 import { hasIFrames, iFramesKey } from './i-frame.js';
 import { lostAt } from './rendition.js';
 import { hasLeft } from './source.js';
@@ -21,9 +22,14 @@ export function putMultivariant({ state, effects, at }: Turn): void {
   const late = all.filter((one) => one.tail < state.firstNumber && !hasLeft(state, one.name));
   if (late.some((one) => !one.failing && at < lostAt(state, one))) return;
   for (const rendition of renditions) stateBandwidth(rendition);
+  const { media, closedCaptions } = captionsOf(renditions);
   const text = renderMultivariantPlaylist({
     independentSegments: renditions.every((one) => one.independent),
-    variants: renditions.sort(bySize).map((rendition) => variant(state, rendition)),
+    ...(media.length > 0 && { closedCaptions: media }),
+    variants: renditions.sort(bySize).map((rendition) => ({
+      ...variant(state, rendition),
+      ...(closedCaptions !== undefined && { closedCaptions }),
+    })),
     iFrameVariants: renditions
       .filter((rendition) => hasIFrames(state, rendition) && rendition.iFrames.isThere)
       .map((rendition) => iFrameVariant(state, rendition)),
