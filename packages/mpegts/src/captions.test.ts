@@ -90,7 +90,7 @@ describe('cc_data', () => {
   });
 
   test('a packet does not go on in the next picture, which is shown at another time', () => {
-    expect(found([[3, 3, 0x25]], [[2, 0x42, 0x41]])).toBe('SERVICE1');
+    expect(found([[3, 3, 0x21]], [[2, 0x41, 0x42]])).toBe('SERVICE1');
   });
 
   test.each([
