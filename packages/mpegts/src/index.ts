@@ -22,6 +22,7 @@ export * from './playability.js';
 export * from './pmt.js';
 export * from './program.js';
 export type { WaitReason } from './program-tables.js';
+export * from './scte35.js';
 export * from './section-writer.js';
 export * from './section.js';
 export * from './sps.js';
