@@ -17,6 +17,7 @@ import type { ElementaryTrack, Program } from './program.js';
 import { ProgramTables, type WaitReason } from './program-tables.js';
 import { ReferenceHead } from './reference-head.js';
 import { missingSectionBytes } from './section.js';
+import { SpliceSections } from './splice-sections.js';
 import { Succession } from './succession.js';
 import type { Verdict } from './timeline.js';
 import { emptyUnit, type Unit } from './unit.js';
@@ -33,6 +34,8 @@ export interface DemuxerSink {
   flush(): void;
   /** A PCR of the program, ticks of 90 kHz: it is never scrambled. */
   pcr?(ticks: number): void;
+  /** A splice_info_section of the program, its CRC not yet checked; valid during the call. Its last packet follows. */
+  splice?(section: Uint8Array): void;
   /** No program is taken, or the one taken does not go on; said once until it is over. */
   waiting?(reason: WaitReason): void;
 }
@@ -63,6 +66,7 @@ export class Demuxer {
   readonly #head = new ReferenceHead();
   /** Of tracks that are gone. */
   #goneWild = 0;
+  readonly #splices = new SpliceSections((section) => this.sink.splice?.(section));
   // Of the other tracks.
   readonly #header = emptyPesHeader();
   readonly #unit = emptyUnit();
@@ -176,6 +180,7 @@ export class Demuxer {
     this.program = program;
     this.#tracks = this.#succession.tracks;
     for (const track of before) if (!this.#tracks.includes(track)) this.#goneWild += track.clock.wild;
+    this.#splices.follow(this.#tracks);
     if (program.reference !== this.#reference) {
       this.#reference = program.reference;
       this.#head.open(this.#reference);
@@ -199,7 +204,7 @@ export class Demuxer {
 
   /** Hands on the packets at `at` of which no more needs to be looked at; returns where they end. */
   #run(bytes: Uint8Array, at: number, to: number, track: ElementaryTrack): number {
-    if (track.counter) return at;
+    if (track.counter || track.hasSplices) return at;
     const end = endOfRun(bytes, at, to, track.continuity.counter);
     if (end === at) return at;
     track.continuity.pass(bytes, end - PACKET_SIZE);
@@ -243,6 +248,7 @@ export class Demuxer {
       this.#noteScrambling(flags, track);
       if (bytes[at + 1]! & 0x40 && track.kind !== 'video') this.#startOther(bytes, at, track);
       else this.#payload(bytes, packetPayload(bytes, at), at + PACKET_SIZE, track);
+      if (track.hasSplices && (flags & 0xc0) === 0) this.#splices.packet(bytes, at);
     }
     this.sink.packets(bytes, at, at + PACKET_SIZE, track);
   }

@@ -34,6 +34,8 @@ export class ElementaryTrack {
   readonly clock = new SoundClock();
   /** Audio: counts the frames. */
   readonly counter: FrameCounter | undefined;
+  /** Carries splice_info_sections. */
+  readonly hasSplices: boolean;
 
   constructor(
     readonly pid: number,
@@ -47,6 +49,7 @@ export class ElementaryTrack {
     const framing = audioFraming(coding);
     this.captions = kind === 'video' ? new Captions() : undefined;
     this.counter = framing && new FrameCounter(framing);
+    this.hasSplices = coding === 'scte-35';
   }
 }
 

@@ -28,8 +28,15 @@ export class SectionAssembler {
   /** The packet before, while a section is in progress. */
   readonly #last = new Uint8Array(PACKET_SIZE);
 
-  /** @param section gets each whole section; the view is valid during the call */
-  constructor(private readonly section: (section: Uint8Array) => void) {}
+  /**
+   * @param section gets each whole section; the view is valid during the call
+   * @param unchecked table_id of sections of the short form that end in a CRC_32 all the same: they alone are handed on,
+   * and whoever reads them checks it
+   */
+  constructor(
+    private readonly section: (section: Uint8Array) => void,
+    private readonly unchecked?: number,
+  ) {}
 
   packet(bytes: Uint8Array, at: number): void {
     const continuity = bytes[at + 3]! & 0x0f;
@@ -70,6 +77,10 @@ export class SectionAssembler {
     if (this.#length >= 3 && this.#length >= this.#wanted()) {
       const whole = this.#bytes.subarray(0, this.#length);
       this.#length = -1;
+      if (this.unchecked !== undefined) {
+        if (whole[0] === this.unchecked) this.section(whole);
+        return at;
+      }
       // section_syntax_indicator: only the long form has a CRC_32, and both tables are of that form.
       if ((whole[1]! & 0x80) === 0) return at;
       if (whole.length < 12 || crc32Mpeg(whole) !== 0) this.crcErrors++;

@@ -145,6 +145,38 @@ export const keyPicture = z.strictObject({
   pts: pts90k,
 });
 
+/** Longest splice_info_section that is announced, bytes; longer ones are in the segments all the same. */
+export const MAX_SPLICE_BYTES = 1024;
+/** Most markers of one segment. */
+export const MAX_MARKERS = 32;
+
+/** What a splice_info_section of SCTE-35 says of one event; it stands in the segment, too. */
+export const marker = z.strictObject({
+  /** The program leaves the network (`out`), comes back (`in`), neither (`command`); `cancel`: the event does not come. */
+  kind: z.enum(['out', 'in', 'command', 'cancel']),
+  /** Of the splice, pts_adjustment included; where the section names no time, of the newest picture when it came. */
+  pts: pts90k,
+  /** The section names no time: repeats of it differ in `pts`. */
+  immediate: z.boolean(),
+  /** splice_event_id or segmentation_event_id; absent for a time_signal without segmentation_descriptor. */
+  eventId: z.number().int().min(0).max(0xffffffff).optional(),
+  /** segmentation_type_id; absent for a splice_insert. */
+  segmentationType: z.number().int().min(0).max(0xff).optional(),
+  /** break_duration or segmentation_duration, 90 kHz ticks. */
+  duration90k: z
+    .number()
+    .int()
+    .min(0)
+    .lt(2 ** 40)
+    .optional(),
+  /** The whole section, hexadecimal. */
+  section: z
+    .string()
+    .max(2 * MAX_SPLICE_BYTES)
+    .regex(/^([0-9A-F]{2})+$/, 'hexadecimal digits, two a byte'),
+});
+export type Marker = z.infer<typeof marker>;
+
 /** Why a segment does not go on from the one of the index before it. */
 export const discontinuityReason = z.enum([
   /** First segment of a process, or first after an input that came back. */
@@ -178,8 +210,8 @@ export const segment = z.strictObject({
   /** Starts with a key picture (audio alone: true). */
   independent: z.boolean(),
   keyPictures: z.array(keyPicture).max(4000),
-  /** SCTE-35 and other markers; none are made yet. */
-  markers: z.array(z.never()).default([]),
+  /** Of the sections that ended in it, in their order. */
+  markers: z.array(marker).max(MAX_MARKERS).default([]),
 });
 
 /** Follows a `send`; after its line come exactly `bytes` raw bytes. */

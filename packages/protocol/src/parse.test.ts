@@ -80,6 +80,39 @@ describe('messages go over the wire and come out the same', () => {
   });
 });
 
+const marker = {
+  kind: 'out',
+  pts: 5400,
+  immediate: false,
+  eventId: 0xffffffff,
+  segmentationType: 0x34,
+  duration90k: 2 ** 40 - 1,
+  section: 'FC30',
+} as const;
+
+describe('markers', () => {
+  test('come out as they went in', () => {
+    const least = { kind: 'command', pts: 0, immediate: true, section: 'FC' } as const;
+    const message = { ...segment, keyPictures: [], markers: [marker, least] };
+    expect(parseSegmenterMessage(JSON.stringify(message))).toEqual(message);
+  });
+
+  test.each<[string, object[], RegExp]>([
+    ['33 of them', Array.from({ length: 33 }, () => marker), /markers/],
+    ['of another kind', [{ ...marker, kind: 'maybe' }], /kind/],
+    ['a time of 34 bits', [{ ...marker, pts: 2 ** 33 }], /pts/],
+    ['an event of 33 bits', [{ ...marker, eventId: 2 ** 32 }], /eventId/],
+    ['half a byte', [{ ...marker, section: 'FC3' }], /section/],
+    ['no byte', [{ ...marker, section: '' }], /section/],
+    ['what would end the line of a playlist', [{ ...marker, section: 'FC\n' }], /section/],
+    ['a section of 1025 bytes', [{ ...marker, section: 'FC'.repeat(1025) }], /section/],
+  ])('%s: refused', (_what, markers, where) => {
+    const error = refusal(() => parseSegmenterMessage(JSON.stringify({ ...segment, markers })));
+    expect(error).toMatchObject({ code: 'bad-message' });
+    expect(error.message).toMatch(where);
+  });
+});
+
 describe('what is no message', () => {
   test.each(['', 'hello', '{', '[]', 'null', '"x"', '7', '{"a":1}{'])('%j is bad-json, and fatal', (text) => {
     expect(refusal(() => parseSegmenterMessage(text))).toMatchObject({ code: 'bad-json', fatal: true });

@@ -3,7 +3,15 @@ import type { Segment, Tracks } from '@hls-uplink/protocol';
 /** A closed segment: whole and on disk (synced) under a temporary name; the outbox gives it its index and name. */
 export interface CutSegment extends Pick<
   Segment,
-  'bytes' | 'crc32' | 'startPts' | 'endPts' | 'discontinuity' | 'ended' | 'independent' | 'keyPictures'
+  | 'bytes'
+  | 'crc32'
+  | 'startPts'
+  | 'endPts'
+  | 'discontinuity'
+  | 'ended'
+  | 'independent'
+  | 'keyPictures'
+  | 'markers'
 > {
   /** Temporary path in the spool folder. */
   partPath: string;

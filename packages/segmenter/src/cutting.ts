@@ -23,6 +23,7 @@ import { PictureSilence, type Measure } from './picture-silence.js';
 import { ProgramRemarks } from './program-remarks.js';
 import { SegmentWriter } from './segment-writer.js';
 import { SoundStart } from './sound-start.js';
+import { SpliceMarkers } from './splice-markers.js';
 import type { SpareFiles } from './spare-files.js';
 import { StartWait } from './start-wait.js';
 import { completeTracks, describeTracks } from './track-description.js';
@@ -73,6 +74,7 @@ export class Cutting implements DemuxerSink {
   readonly #inputRemarks: InputRemarks;
   readonly #programRemarks: ProgramRemarks;
   readonly #trackRemarks: TrackRemarks;
+  readonly #spliceMarkers: SpliceMarkers;
   readonly #delivery: Delivery;
   readonly #packetizer: Packetizer;
   readonly #demuxer: Demuxer;
@@ -103,6 +105,7 @@ export class Cutting implements DemuxerSink {
     this.#inputRemarks = new InputRemarks(logger, clock);
     this.#programRemarks = new ProgramRemarks(logger);
     this.#trackRemarks = new TrackRemarks(logger, clock, targetSeconds);
+    this.#spliceMarkers = new SpliceMarkers(logger, clock);
     this.#delivery = new Delivery(sink, logger);
     this.#demuxer = new Demuxer(this, program);
     this.#packetizer = new Packetizer(this.#demuxer);
@@ -317,6 +320,13 @@ export class Cutting implements DemuxerSink {
   }
 
   /** @internal */
+  splice(section: Uint8Array): void {
+    const { about } = this.#writer;
+    // Outside of a segment it is dropped as its packets are.
+    if (about) this.#spliceMarkers.add(about.markers, section, this.#position ?? about.startPts);
+  }
+
+  /** @internal */
   flush(): void {
     this.#writer.flush();
   }
@@ -336,6 +346,7 @@ export class Cutting implements DemuxerSink {
       discontinuity: this.#cutter.discontinuity,
       ended: 'leave',
       independent,
+      markers: [],
       tracks: this.#tracks,
       described: describeTracks(this.#tracks, this.#pace),
     };

@@ -1,5 +1,5 @@
 import { TICKS_PER_SECOND, timestampDelta, wrapTimestamp, type ElementaryTrack } from '@hls-uplink/mpegts';
-import type { DiscontinuityReason } from '@hls-uplink/protocol';
+import type { DiscontinuityReason, Marker } from '@hls-uplink/protocol';
 import { errorText, type Logger } from '@hls-uplink/runtime';
 import type { CutSegment, CutSink, CutTracks } from './cut-segment.js';
 import type { WrittenSegment } from './segment-writer.js';
@@ -12,6 +12,7 @@ export interface About {
   discontinuity: DiscontinuityReason | undefined;
   ended: CutSegment['ended'];
   independent: boolean;
+  markers: Marker[];
   tracks: readonly ElementaryTrack[];
   /** As far as it was known when the segment began. */
   described: CutTracks;
@@ -38,7 +39,7 @@ export class Delivery {
 
   /** Takes a segment whose packets have all been given to its file. */
   take({ file, about, keyPictures }: WrittenSegment<About>, tracks: CutTracks): void {
-    const { startPts, wallClockMs, discontinuity, ended, independent } = about;
+    const { startPts, wallClockMs, discontinuity, ended, independent, markers } = about;
     // A segment of one picture of unknown duration would be empty.
     const endPts = about.endPts === startPts ? wrapTimestamp(startPts + 1) : about.endPts;
     const finished = file.finish();
@@ -52,7 +53,8 @@ export class Delivery {
       try {
         const { bytes, crc32 } = await finished;
         this.segments++;
-        this.sink.segment({ ...times, partPath: file.path, bytes, crc32, ended, independent, keyPictures });
+        const facts = { bytes, crc32, ended, independent, keyPictures, markers };
+        this.sink.segment({ ...times, partPath: file.path, ...facts });
       } catch (error) {
         this.lost++;
         const reason = errorText(error);

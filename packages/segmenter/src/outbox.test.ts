@@ -69,7 +69,7 @@ describe('what is entered', () => {
       ended: 'cut',
       independent: true,
       keyPictures: cut.keyPictures,
-      markers: [],
+      markers: cut.markers,
     });
     expect(await outbox.announcement(1)).toMatchObject({ type: 'gap', index: 1, reason: 'full disk' });
     expect(await outbox.announcement(2)).toMatchObject({

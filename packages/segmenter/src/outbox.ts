@@ -151,7 +151,7 @@ export class Outbox implements CutSink {
       const wallClock = new Date(wallClockMs).toISOString();
       try {
         await this.#store.adopt(partPath, index);
-        await this.#record({ type: 'segment', session, index, path, ...facts, wallClock, markers: [] });
+        await this.#record({ type: 'segment', session, index, path, ...facts, wallClock });
       } catch (error) {
         await this.#store.removeFile(partPath);
         await this.#store.removeFile(path);

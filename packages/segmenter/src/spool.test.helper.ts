@@ -69,6 +69,7 @@ export async function cutSegment(
     ended: 'cut',
     independent: true,
     keyPictures: [{ offset: 376, bytes: 1880, pts: parts * 540_000 }],
+    markers: [],
   };
 }
 
