@@ -1,3 +1,4 @@
+export { clientValue, renderDateRange, type DateRange } from './date-range.js';
 export * from './i-frame-playlist.js';
 export { type ParseLimits } from './lines.js';
 export * from './media-playlist.js';

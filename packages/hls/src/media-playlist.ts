@@ -1,3 +1,4 @@
+import { parseDateRange, renderDateRange, type DateRange } from './date-range.js';
 import { formatExtinf, parseExtinf } from './extinf.js';
 import {
   commentLine,
@@ -40,7 +41,8 @@ export function renderMediaSegment(segment: MediaSegment): string {
     (segment.programDateTimeMs === undefined
       ? ''
       : `#EXT-X-PROGRAM-DATE-TIME:${formatProgramDateTime(segment.programDateTimeMs)}\n`) +
-    (segment.gap ? '#EXT-X-GAP\n' : '');
+    (segment.gap ? '#EXT-X-GAP\n' : '') +
+    (segment.dateRanges ?? []).map((range) => `${renderDateRange(range)}\n`).join('');
   return `${tags}#EXTINF:${formatExtinf(segment.duration90k)},\n${writableUri(segment.uri)}`;
 }
 
@@ -91,6 +93,7 @@ class MediaPlaylistParser {
   /** What the tags since the last URI say of the next segment; `started` once there is any such tag or URI. */
   #next: Partial<MediaSegment> = {};
   #started = false;
+  #dateRanges = 0;
 
   constructor(private readonly maxEntries: number) {}
 
@@ -127,7 +130,7 @@ class MediaPlaylistParser {
   }
 
   #uri(uri: string, line: number): void {
-    const { duration90k, programDateTimeMs, discontinuity = false, gap = false } = this.#next;
+    const { duration90k, programDateTimeMs, discontinuity = false, gap = false, dateRanges } = this.#next;
     if (duration90k === undefined) {
       throw new PlaylistError('stray-uri', line, `there is no EXTINF for ${excerpt(uri)}`);
     }
@@ -144,6 +147,7 @@ class MediaPlaylistParser {
       ...(programDateTimeMs === undefined ? {} : { programDateTimeMs }),
       discontinuity,
       gap,
+      ...(dateRanges && { dateRanges }),
     });
     this.#next = {};
   }
@@ -158,6 +162,9 @@ class MediaPlaylistParser {
         return;
       case 'EXT-X-PROGRAM-DATE-TIME':
         this.#about({ programDateTimeMs: parseProgramDateTime(value, line) });
+        return;
+      case 'EXT-X-DATERANGE':
+        this.#about({ dateRanges: [...(this.#next.dateRanges ?? []), this.#dateRange(value, line)] });
         return;
       case 'EXT-X-DISCONTINUITY':
         this.#about({ discontinuity: true });
@@ -208,6 +215,12 @@ class MediaPlaylistParser {
     if (UNSUPPORTED.has(name) || (name === 'EXT-X-KEY' && !/^METHOD=NONE\s*(,|$)/.test(value))) {
       throw new PlaylistError('unsupported-tag', line, `${name} cannot be carried on`);
     }
+  }
+
+  #dateRange(value: string, line: number): DateRange {
+    if (++this.#dateRanges > this.maxEntries)
+      throw new PlaylistError('too-many-entries', line, `more than ${this.maxEntries} date ranges`);
+    return parseDateRange(value, line);
   }
 
   #about(next: Partial<MediaSegment>): void {

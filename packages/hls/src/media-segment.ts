@@ -1,3 +1,5 @@
+import type { DateRange } from './date-range.js';
+
 /** One entry of a media playlist. */
 export interface MediaSegment {
   uri: string;
@@ -9,4 +11,6 @@ export interface MediaSegment {
   discontinuity: boolean;
   /** EXT-X-GAP */
   gap: boolean;
+  /** EXT-X-DATERANGE before it; where they stand says nothing of when they are. */
+  dateRanges?: DateRange[];
 }

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { clientValue, type DateRange } from './date-range.js';
 import type { MediaSegment } from './media-segment.js';
 import type { ClosedCaptions, MediaPlaylist, MultivariantPlaylist, Variant } from './playlist.js';
 
@@ -17,17 +18,67 @@ const comment = fc
 /** From 1970 to 9999. */
 const date = fc.integer({ min: 0, max: 253_402_300_799_999 });
 
-const segment = (dated: boolean): fc.Arbitrary<MediaSegment> =>
-  fc.record({
-    uri,
-    duration90k: fc.oneof(
-      { weight: 4, arbitrary: fc.nat(30 * 90_000) },
-      { weight: 1, arbitrary: fc.nat(2 ** 33) },
+const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(value, { nil: undefined });
+
+const quotable = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((text) => !/["\r\n]/.test(text));
+const section = fc.stringMatching(/^[0-9A-F]{2,40}$/);
+const milliseconds = fc.nat(100_000_000).map((ms) => ms / 1000);
+
+/** Any that can be written. */
+export const dateRange: fc.Arbitrary<DateRange> = fc
+  .record({
+    id: quotable,
+    class: optional(quotable),
+    startDateMs: date,
+    durationSeconds: optional(milliseconds),
+    plannedDurationSeconds: optional(milliseconds),
+    clientAttributes: optional(
+      fc.dictionary(
+        fc.stringMatching(/^X-[A-Z0-9-]{1,12}$/),
+        fc.oneof(quotable, fc.integer(), milliseconds).map(clientValue),
+        { minKeys: 1, maxKeys: 3 },
+      ),
     ),
-    ...(dated ? { programDateTimeMs: date } : {}),
-    discontinuity: fc.boolean(),
-    gap: fc.boolean(),
-  });
+    scte35Cmd: optional(section),
+    scte35Out: optional(section),
+    scte35In: optional(section),
+    endOnNext: optional(fc.constant(true as const)),
+    length: optional(fc.nat(1000)),
+  })
+  .map(({ length, ...range }) => {
+    const whole = { ...range, endDateMs: length === undefined ? undefined : range.startDateMs + length };
+    return Object.fromEntries(
+      Object.entries(whole).filter(([, value]) => value !== undefined),
+    ) as unknown as DateRange;
+  })
+  .filter(({ endDateMs = 0 }) => endDateMs <= 253_402_300_799_999);
+
+/** Without what other parsers hold against several: ranges of one class that overlap, two ends that differ. */
+const plainDateRange = dateRange.map((range) => {
+  const plain = { ...range };
+  delete plain.class;
+  delete plain.endOnNext;
+  delete plain.durationSeconds;
+  return plain;
+});
+
+const segment = (dated: boolean): fc.Arbitrary<MediaSegment> =>
+  fc
+    .record({
+      uri,
+      duration90k: fc.oneof(
+        { weight: 4, arbitrary: fc.nat(30 * 90_000) },
+        { weight: 1, arbitrary: fc.nat(2 ** 33) },
+      ),
+      ...(dated ? { programDateTimeMs: date } : {}),
+      discontinuity: fc.boolean(),
+      gap: fc.boolean(),
+      dateRanges: dated
+        ? optional(fc.array(plainDateRange, { minLength: 1, maxLength: 3 }))
+        : fc.constant(undefined),
+    })
+    .map(({ dateRanges, ...rest }) => ({ ...rest, ...(dateRanges && { dateRanges }) }));
 
 /** Any that can be written: all of its segments have a date, or none has. */
 export const mediaPlaylist: fc.Arbitrary<MediaPlaylist> = fc.boolean().chain((dated) =>

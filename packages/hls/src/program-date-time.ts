@@ -15,7 +15,7 @@ export function formatProgramDateTime(ms: number): string {
  * Milliseconds since 1970. Other tools write an offset with or without a colon, or none, which is read as UTC.
  * @throws PlaylistError `bad-value`
  */
-export function parseProgramDateTime(value: string, line: number): number {
+export function parseProgramDateTime(value: string, line: number, name = 'EXT-X-PROGRAM-DATE-TIME'): number {
   const match = DATE_TIME.exec(value);
   if (match) {
     const [, year, month, day, hours, minutes, seconds, fraction = '', sign, offsetHours, offsetMinutes] =
@@ -29,11 +29,7 @@ export function parseProgramDateTime(value: string, line: number): number {
       return ms - (sign === '-' ? -offset : offset) * 60_000;
     }
   }
-  throw new PlaylistError(
-    'bad-value',
-    line,
-    `EXT-X-PROGRAM-DATE-TIME is ${excerpt(value)}, not an ISO 8601 date`,
-  );
+  throw new PlaylistError('bad-value', line, `${name} is ${excerpt(value)}, not an ISO 8601 date`);
 }
 
 /**
