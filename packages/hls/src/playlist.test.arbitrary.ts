@@ -128,10 +128,10 @@ const variant: fc.Arbitrary<Variant> = fc.record(
   { requiredKeys: ['uri', 'bandwidth', 'codecs'] },
 );
 
-const quotable = fc.stringMatching(/^[A-Za-z0-9 ,=#-]{1,20}$/);
+const captionText = fc.stringMatching(/^[A-Za-z0-9 ,=#-]{1,20}$/);
 
 const closedCaptions: fc.Arbitrary<ClosedCaptions> = fc.record(
-  { group: quotable, name: quotable, instreamId: quotable, language: quotable },
+  { group: captionText, name: captionText, instreamId: captionText, language: captionText },
   { requiredKeys: ['group', 'name', 'instreamId'] },
 );
 

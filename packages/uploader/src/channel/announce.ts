@@ -1,6 +1,7 @@
 import { ptsDuration, type Announcement, type Gap, type Segment, type Tracks } from '@hls-uplink/protocol';
 import { isMisaligned, leaveAlignment } from './alone.js';
 import { keepCaptions } from './captions.js';
+import { takeMarkers } from './date-range.js';
 import { locate } from './epoch.js';
 import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
@@ -151,6 +152,7 @@ function enqueue(
     source.last = { index: id.index };
     return late(turn, event, id, rendition);
   }
+  if (announcement.type === 'segment') takeMarkers(turn, position, announcement);
   source.last = { index: id.index, epoch: position.epoch, end: position.end };
   if (isBehind(state, rendition, position)) return late(turn, event, id, rendition);
   const { fromStart, toCut, gop } = measure(rendition, announcement, position, state.target!);

@@ -1,4 +1,5 @@
 import { windowStart } from '@hls-uplink/hls';
+import { carryDateRanges } from './date-range.js';
 import { jumpTo, leave } from './retention.js';
 import { segmentKey } from './item.js';
 import { liveWindow } from './rendition.js';
@@ -94,6 +95,7 @@ function dropItems(turn: Turn, rendition: RenditionState, items: readonly Item[]
 
 /** The first of what is built; the stored version may list it, or one that is on its way. */
 function dropEntries(turn: Turn, rendition: RenditionState, count: number): void {
-  for (const { id } of leave(rendition, count))
-    if (id) answer(turn, id, { type: 'dropped', code: 'backlog' });
+  const removed = leave(rendition, count);
+  for (const { id } of removed) if (id) answer(turn, id, { type: 'dropped', code: 'backlog' });
+  carryDateRanges(turn.state, rendition, removed);
 }

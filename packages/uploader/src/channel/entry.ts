@@ -1,8 +1,9 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
+import { dueDateRanges } from './date-range.js';
 import { dateOf, epochOf } from './epoch.js';
 import { iFrameBitRate, keyPlaces } from './i-frame.js';
 import { segmentKey, segmentName } from './item.js';
-import type { Entry, Item, RenditionState, Slot, Turn } from './state.js';
+import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, fixNumbers, inSlot } from './timeline.js';
 
@@ -16,7 +17,7 @@ export function appendSegment(
   if (item.announcement.type !== 'segment') throw new Error('only a segment can be stored');
   const { bytes, independent } = item.announcement;
   rendition.queue = rendition.queue.without(item.id);
-  push(rendition, {
+  push(state, rendition, {
     number,
     uri: rendition.urlPrefix + segmentName(rendition, item.id),
     key: segmentKey(state.settings.channel, rendition, item.id),
@@ -96,7 +97,7 @@ export function appendGap(
 ): void {
   const { state, effects } = turn;
   if (item) rendition.queue = rendition.queue.without(item.id);
-  push(rendition, {
+  push(state, rendition, {
     ...place,
     uri: `${rendition.urlPrefix}${rendition.segmentPrefix}-gap-${place.number}.ts`,
     ...(item && !item.answered && { id: item.id }),
@@ -116,8 +117,9 @@ export function appendGap(
   });
 }
 
-function push(rendition: RenditionState, entry: Omit<Entry, 'longestMs'>): void {
-  rendition.entries.push({ ...entry, longestMs: 0 });
+function push(state: ChannelState, rendition: RenditionState, entry: Omit<Entry, 'longestMs'>): void {
+  const dateRanges = dueDateRanges(state, rendition, entry.dateMs);
+  rendition.entries.push({ ...entry, ...(dateRanges.length > 0 && { dateRanges }), longestMs: 0 });
   rendition.tail = entry.number;
   if (entry.discontinuity) rendition.counts.discontinuities++;
 }

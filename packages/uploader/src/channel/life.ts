@@ -85,6 +85,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
   state.lifeStartMs = Math.max(state.lifeStartMs, ...ends);
   state.firstEpoch = (state.epochs.at(-1)?.id ?? 0) + 1;
   state.slots = [];
+  state.dateRanges = [];
   state.endRequested = false;
   delete state.startedMs;
   delete state.stalledSinceMs;

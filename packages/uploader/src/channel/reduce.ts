@@ -40,6 +40,7 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     nextSlotId: 0,
     renditions: {},
     sources: {},
+    dateRanges: [],
     deliveredMs: 0,
     openedMs: 0,
     endRequested: false,

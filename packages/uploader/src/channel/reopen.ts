@@ -1,5 +1,6 @@
 import { parseMediaPlaylist, playlistDuration90k, type MediaPlaylist } from '@hls-uplink/hls';
 import { errorText } from '@hls-uplink/runtime';
+import { recallDateRanges } from './date-range.js';
 import { iFrameCount, isIFramesKey } from './i-frame.js';
 import { multivariantKey } from './multivariant.js';
 import { hasVideo, newRendition } from './rendition.js';
@@ -40,6 +41,7 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
     if (playlist.segments.length > 0 && line?.life === life) resume(turn, key, playlist, line);
   }
   const resumed = Object.keys(state.renditions).length > 0;
+  recallDateRanges(state);
   for (const { key, playlist, line } of read) {
     if (playlist.segments.length > 0 && line?.life !== life) adopt(turn, key, playlist, line);
     if (resumed) continue;
@@ -109,7 +111,13 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
       state.slots.push(slot);
     }
     const own = keyOf(state, segment.uri);
-    return { ...entry, ...(slot && { slot: slot.id }), ...(!segment.gap && { key: own }), gap: segment.gap };
+    return {
+      ...entry,
+      ...(slot && { slot: slot.id }),
+      ...(!segment.gap && { key: own }),
+      gap: segment.gap,
+      ...(segment.dateRanges && { dateRanges: segment.dateRanges }),
+    };
   });
   Object.assign(rendition, {
     tail: rendition.entries.at(-1)!.number,

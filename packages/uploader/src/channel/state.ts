@@ -1,3 +1,4 @@
+import type { DateRange } from '@hls-uplink/hls';
 import type { DroppedCode, Gap, Segment, SegmentId, Track } from '@hls-uplink/protocol';
 import type { ChannelEvent, Effect, SourceFacts } from './event.js';
 import type { KeyPlace } from './i-frame.js';
@@ -103,6 +104,8 @@ export interface Entry {
   dateMs: number;
   discontinuity: boolean;
   gap: boolean;
+  /** Of the playlist as a whole; they stand here because they came with it, or with one that has left. */
+  dateRanges?: DateRange[];
   /** Longest duration, milliseconds, of the versions that list it. */
   longestMs: number;
 }
@@ -245,6 +248,8 @@ export interface ChannelState {
   nextSlotId: number;
   renditions: Record<string, RenditionState>;
   sources: Record<string, SourceState>;
+  /** EXT-X-DATERANGE tags that map to what any playlist lists, or to what is to come. */
+  dateRanges: DateRange[];
   /** When the first segment of the life was accepted. */
   startedMs?: number;
   /** When anything was last delivered. */

@@ -1,4 +1,5 @@
 import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
+import { carryDateRanges } from './date-range.js';
 import { deleteDue, leave } from './retention.js';
 import { hasSkipped, liveWindow } from './rendition.js';
 import { answer } from './source.js';
@@ -18,6 +19,7 @@ const mediaSegment = (entry: Entry) => ({
   programDateTimeMs: entry.dateMs,
   discontinuity: entry.discontinuity,
   gap: entry.gap,
+  ...(entry.dateRanges && { dateRanges: entry.dateRanges }),
 });
 
 /** Puts the newest version, when there is one that differs and none is in flight. */
@@ -72,7 +74,8 @@ function slideWindow(state: ChannelState, rendition: RenditionState): void {
   const { entries } = rendition;
   const unlisted = entries.findIndex((entry) => entry.number > rendition.storedTail);
   const wanted = windowStart(entries.map(mediaSegment), liveWindow(state));
-  leave(rendition, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
+  const removed = leave(rendition, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
+  carryDateRanges(state, rendition, removed);
 }
 
 /** Viewers have it: the entries' final answers go out, and what is due is deleted. */
