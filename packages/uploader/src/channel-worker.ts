@@ -1,3 +1,4 @@
+import type { DateRange } from '@hls-uplink/hls';
 import type { Announcement, SegmentId, Tracks, UploaderMessage } from '@hls-uplink/protocol';
 import { Backoff, errorCode, errorText, sleep, type Logger } from '@hls-uplink/runtime';
 import type { ChannelEvent, Effect, SourceFacts } from './channel/event.js';
@@ -186,6 +187,11 @@ export class ChannelWorker {
   /** `hls-uploader end`. */
   requestEnd(): void {
     this.#dispatch({ type: 'end-requested' });
+  }
+
+  /** `dateRangeRefusal` has found nothing against it. */
+  giveDateRange(range: DateRange): void {
+    this.#dispatch({ type: 'date-range-given', range });
   }
 
   stop(): void {

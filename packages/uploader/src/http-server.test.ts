@@ -35,10 +35,10 @@ describe('HttpServer', () => {
   /** The path goes as it is: fetch would tidy it up. */
   function ask(
     path: string,
-    options: { method?: string; headers?: Record<string, string> } = {},
+    options: { method?: string; headers?: Record<string, string>; body?: string } = {},
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const { method = 'GET', headers = {} } = options;
+      const { method = 'GET', headers = {}, body } = options;
       request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -52,7 +52,7 @@ describe('HttpServer', () => {
         );
       })
         .on('error', reject)
-        .end();
+        .end(body);
     });
   }
 
@@ -218,6 +218,44 @@ describe('HttpServer', () => {
     expect(logic.events.some(({ type }) => type === 'end-requested')).toBe(false);
     expect((await end('/api/channels/live/end', allowed)).status).toBe(202);
     expect(logic.events.at(-1)?.type).toBe('end-requested');
+    peer.end();
+  });
+
+  test('takes date ranges, as it takes commands', async () => {
+    const peer = await Peer.hello(uploader.port);
+    const { state } = uploader.channels.get('live')!;
+    const command = { 'x-hls-uplink': '1' };
+    const allowed = { ...command, authorization: 'Bearer secret' };
+    const range = { id: 'promo', startDate: '2026-11-22T12:00:00Z', attributes: { 'X-N': 1 } };
+    const give = async (headers: Record<string, string>, body: unknown): Promise<[number, unknown]> => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      const answer = await ask('/api/channels/live/dateranges', { method: 'POST', headers, body: text });
+      return [answer.status, JSON.parse(answer.body.toString())];
+    };
+    expect((await give({}, range))[0]).toBe(405);
+    expect((await give(command, range))[0]).toBe(401);
+    expect(await give(allowed, '{')).toEqual([400, { message: 'the body is no JSON' }]);
+    expect(await give(allowed, { ...range, colour: 1 })).toEqual([
+      400,
+      { message: expect.stringMatching(/colour/) },
+    ]);
+    expect((await give(allowed, ' '.repeat(17_000)))[0]).toBe(413);
+    expect(await give(allowed, range)).toEqual([409, { message: 'nothing is listed yet' }]);
+    expect(logic.events.some(({ type }) => type === 'date-range-given')).toBe(false);
+    const listed = { entries: [{ dateMs: Date.parse('2026-11-22T11:59:00Z') }] };
+    Object.assign(state.renditions, { main: listed });
+    const id = 'promo-20261122T120000.000Z';
+    expect(await give(allowed, range)).toEqual([202, { message: 'it comes with the next segment', id }]);
+    expect(logic.events.at(-1)).toMatchObject({
+      type: 'date-range-given',
+      range: { id, startDateMs: Date.parse(range.startDate), clientAttributes: { 'X-N': '1' } },
+    });
+    const early = { ...range, startDate: '2026-11-22T11:58:59Z' };
+    expect(await give(allowed, early)).toEqual([
+      409,
+      { message: expect.stringMatching(/before all that is listed/) },
+    ]);
+    delete state.renditions['main'];
     peer.end();
   });
 

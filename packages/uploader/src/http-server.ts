@@ -2,8 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { errorCode, errorText, type Clock, type Logger } from '@hls-uplink/runtime';
+import { dateRangeRefusal } from './channel/date-range.js';
 import type { Channels } from './channels.js';
+import type { ChannelWorker } from './channel-worker.js';
 import { channelStatus } from './channel-status.js';
+import { DateRangeRequestError, readDateRangeRequest } from './date-range-request.js';
 import type { Journal } from './journal.js';
 import type { LegacyFeeds } from './legacy-feeds.js';
 import { LiveFiles } from './live-files.js';
@@ -79,6 +82,8 @@ export class HttpServer {
       return this.#live.answer(path.slice('/live/'.length), request, response);
     const end = /^\/api\/channels\/(.+)\/end$/.exec(path);
     if (end?.[1] !== undefined) return this.#end(end[1], request, response);
+    const dateRanges = /^\/api\/channels\/(.+)\/dateranges$/.exec(path);
+    if (dateRanges?.[1] !== undefined) return this.#dateRange(dateRanges[1], request, response);
     if (!isRead) {
       response.setHeader('allow', 'GET, HEAD');
       return sendJson(response, 405, { message: 'only GET and HEAD' });
@@ -136,25 +141,57 @@ export class HttpServer {
     };
   }
 
-  #end(channel: string, request: IncomingMessage, response: ServerResponse): void {
-    const { channels, token, logger } = this.#options;
-    request.resume();
+  /** The live channel that a command is for; undefined when it may not be given: then that is answered. */
+  #commanded(
+    channel: string,
+    what: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): ChannelWorker | undefined {
+    const { channels, token } = this.#options;
+    const refuse = (status: number, message: string): undefined => {
+      request.resume();
+      sendJson(response, status, { message });
+    };
     if (request.method !== 'POST' || request.headers[COMMAND_HEADER] === undefined) {
       response.setHeader('allow', 'POST');
-      return sendJson(response, 405, { message: `a POST with the header ${COMMAND_HEADER} ends a channel` });
+      return refuse(405, `a POST with the header ${COMMAND_HEADER} ${what}`);
     }
     const given = request.headers.authorization?.replace(/^Bearer /, '') ?? '';
-    if (token !== undefined && !sameToken(given, token)) {
-      return sendJson(response, 401, { message: 'the token is missing or wrong: set HLS_UPLOADER_TOKEN' });
-    }
+    if (token !== undefined && !sameToken(given, token))
+      return refuse(401, 'the token is missing or wrong: set HLS_UPLOADER_TOKEN');
     const worker = channels.get(channel);
     if (!worker) {
       const known = [...channels].map(({ id }) => id).join(', ') || 'none';
-      return sendJson(response, 404, { message: `there is no channel ${channel}; there are: ${known}` });
+      return refuse(404, `there is no channel ${channel}; there are: ${known}`);
     }
-    if (worker.state.phase !== 'live') {
-      return sendJson(response, 409, { message: `channel ${channel} is not live (${worker.state.phase})` });
+    const { phase } = worker.state;
+    return phase === 'live' ? worker : refuse(409, `channel ${channel} is not live (${phase})`);
+  }
+
+  async #dateRange(channel: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const worker = this.#commanded(channel, 'adds a date range', request, response);
+    if (!worker) return;
+    try {
+      const range = await readDateRangeRequest(request);
+      const refusal = dateRangeRefusal(worker.state, range);
+      if (refusal !== undefined) return sendJson(response, 409, { message: refusal });
+      worker.giveDateRange(range);
+      this.#options.logger.info('a date range is added', { channel, id: range.id });
+      sendJson(response, 202, { message: 'it comes with the next segment', id: range.id });
+    } catch (error) {
+      if (!(error instanceof DateRangeRequestError)) throw error;
+      // What is left of a body that is too long is not read.
+      if (error.status === 413) response.setHeader('connection', 'close');
+      sendJson(response, error.status, { message: error.message });
     }
+  }
+
+  #end(channel: string, request: IncomingMessage, response: ServerResponse): void {
+    const { logger } = this.#options;
+    const worker = this.#commanded(channel, 'ends a channel', request, response);
+    if (!worker) return;
+    request.resume();
     logger.info('the end of a channel is asked for', { channel });
     worker.requestEnd();
     sendJson(response, 202, { message: `channel ${channel} ends` });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Marker } from '@hls-uplink/protocol';
 import fc from 'fast-check';
-import { MOST_DATE_RANGES } from './date-range.js';
+import { dateRangeRefusal, MOST_DATE_RANGES } from './date-range.js';
 import { Rig } from './testing/rig.js';
 
 const THREE = ['low', 'mid', 'high'];
@@ -210,6 +210,42 @@ test('an uploader with an empty disk goes on: nothing twice, and the in point fi
   expect(new Set(tagsOf(next, 'high').map((tag) => JSON.stringify(tag)))).toEqual(
     new Set(tags.map((tag) => JSON.stringify(tag))),
   );
+});
+
+describe('an operator', () => {
+  const range = { id: 'promo-1', startDateMs: BEGIN_MS + 20_000, endDateMs: BEGIN_MS + 30_000 };
+
+  test('adds a range: it comes with the next segment to all, once, and goes with what it maps to', () => {
+    let rig = Rig.live(THREE, 3);
+    rig.happen({ type: 'date-range-given', range });
+    rig.happen({ type: 'date-range-given', range });
+    expect(tagsOf(rig, 'low')).toEqual([]);
+    rig.step(THREE, 3);
+    const tag = { ID: 'promo-1', 'START-DATE': date(20), 'END-DATE': date(30) };
+    for (const rendition of THREE) expect(tagsOf(rig, rendition)).toEqual([tag]);
+    rig = restarted(rig);
+    rig.happen({ type: 'date-range-given', range });
+    rig.step(THREE, 4);
+    for (const rendition of THREE) expect(tagsOf(rig, rendition)).toEqual([tag]);
+    for (let i = 5; i < 16; i++) rig.step(THREE, i);
+    for (const rendition of THREE) expect(tagsOf(rig, rendition)).toEqual([]);
+    rig.happen({ type: 'date-range-given', range });
+    rig.step(THREE, 16);
+    expect(tagsOf(rig, 'low')).toEqual([]);
+  });
+
+  test('is told why not', () => {
+    const rig = Rig.live(THREE, 3);
+    expect(dateRangeRefusal(rig.state, range)).toBeUndefined();
+    rig.happen({ type: 'date-range-given', range });
+    expect(dateRangeRefusal(rig.state, range)).toBeUndefined();
+    expect(dateRangeRefusal(rig.state, { ...range, class: 'x' })).toMatch(/another date range/);
+    const early = { ...range, id: 'promo-2', startDateMs: BEGIN_MS - 1 };
+    expect(dateRangeRefusal(rig.state, early)).toMatch(/before all that is listed/);
+    expect(dateRangeRefusal(new Rig().state, range)).toMatch(/nothing is listed/);
+    rig.step(THREE, 3, markers(...Array.from({ length: 200 }, (_, n) => marker('out', 30, { eventId: n }))));
+    expect(dateRangeRefusal(rig.state, { ...range, id: 'promo-3' })).toMatch(/200 date ranges/);
+  });
 });
 
 test('there are not more than 200', () => {

@@ -1,3 +1,4 @@
+import type { DateRange } from '@hls-uplink/hls';
 import type { Announcement, DroppedCode, Hello, SegmentId, Tracks } from '@hls-uplink/protocol';
 import type { ReadBack } from './reopen.js';
 
@@ -38,6 +39,8 @@ export type ChannelEvent =
   | { type: 'store-recovered'; at: number }
   /** `hls-uploader end CHANNEL`. */
   | { type: 'end-requested'; at: number }
+  /** An operator wants it in all playlists; `dateRangeRefusal` has found nothing against it. */
+  | { type: 'date-range-given'; at: number; range: DateRange }
   /** The deadline that `deadline(state)` named has come. */
   | { type: 'tick'; at: number };
 

@@ -1,6 +1,7 @@
 import { current, produce } from 'immer';
 import { takeAnnouncement, takeTracks } from './announce.js';
 import { skipBacklog } from './backlog.js';
+import { takeDateRange } from './date-range.js';
 import type { ChannelEvent, Effect } from './event.js';
 import { iFramesKey } from './i-frame.js';
 import { iFramesFailed, iFramesStored, putIFrames } from './i-frame-playlist.js';
@@ -52,7 +53,7 @@ export function openChannel(settings: ChannelSettings): ChannelState {
 /**
  * The heart, pure: what the channel is after an event, and what must be done about it. The same events give the same
  * states and effects. What may reach it twice changes nothing the second time: an announcement (one that has had its final
- * answer is answered `published` once more), the outcome of a write, tracks, `disconnected`, `end-requested`, `tick`. But
+ * answer is answered `published` once more), the outcome of a write, tracks, `disconnected`, `end-requested`, `date-range-given`, `tick`. But
  * `opened` comes once, and `connected` and `store-recovered` count deadlines anew each time.
  */
 export function reduce(state: ChannelState, event: ChannelEvent): Reduction {
@@ -123,6 +124,8 @@ function take(turn: Turn, event: ChannelEvent): void {
       state.endRequested = true;
       for (const source of Object.values(state.sources)) source.over = true;
       return;
+    case 'date-range-given':
+      return takeDateRange(turn, event.range);
     case 'tick':
   }
 }
