@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Parser } from 'm3u8-parser';
 import { clientValue, parseDateRange, renderDateRange, type DateRange } from './date-range.js';
+import { parseMediaPlaylist } from './media-playlist.js';
 import { PlaylistError } from './playlist-error.js';
 import { dateRange } from './playlist.test.arbitrary.js';
 
@@ -100,4 +101,16 @@ test.each<[string, Partial<DateRange>]>([
   ['a section that is none', { scte35Out: '0xFC' }],
 ])('%s cannot be written', (_what, wrong) => {
   expect(() => renderDateRange({ id: 'a', startDateMs: start, ...wrong })).toThrow(Error);
+});
+
+test('one of another tool that the standard does not allow costs nothing but itself', () => {
+  const text = `#EXTM3U
+#EXT-X-TARGETDURATION:6
+#EXT-X-DATERANGE:ID="a",SCTE35-IN=0xFC00
+#EXT-X-DATERANGE:ID="b",START-DATE="2014-03-05T11:15:00Z"
+#EXTINF:6,
+a.ts
+`;
+  const { segments } = parseMediaPlaylist(text);
+  expect(segments[0]?.dateRanges?.map(({ id }) => id)).toEqual(['b']);
 });

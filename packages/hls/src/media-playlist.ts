@@ -1,4 +1,4 @@
-import { parseDateRange, renderDateRange, type DateRange } from './date-range.js';
+import { parseDateRange, renderDateRange } from './date-range.js';
 import { formatExtinf, parseExtinf } from './extinf.js';
 import {
   commentLine,
@@ -164,7 +164,7 @@ class MediaPlaylistParser {
         this.#about({ programDateTimeMs: parseProgramDateTime(value, line) });
         return;
       case 'EXT-X-DATERANGE':
-        this.#about({ dateRanges: [...(this.#next.dateRanges ?? []), this.#dateRange(value, line)] });
+        this.#dateRange(value, line);
         return;
       case 'EXT-X-DISCONTINUITY':
         this.#about({ discontinuity: true });
@@ -217,10 +217,15 @@ class MediaPlaylistParser {
     }
   }
 
-  #dateRange(value: string, line: number): DateRange {
+  /** One that is not as the standard has it is left out: it says nothing of what is fetched, and other tools write such. */
+  #dateRange(value: string, line: number): void {
     if (++this.#dateRanges > this.maxEntries)
       throw new PlaylistError('too-many-entries', line, `more than ${this.maxEntries} date ranges`);
-    return parseDateRange(value, line);
+    try {
+      this.#about({ dateRanges: [...(this.#next.dateRanges ?? []), parseDateRange(value, line)] });
+    } catch (error) {
+      if (!(error instanceof PlaylistError)) throw error;
+    }
   }
 
   #about(next: Partial<MediaSegment>): void {
