@@ -12,8 +12,8 @@ import {
 } from '@hls-uplink/mpegts';
 import type { DiscontinuityReason } from '@hls-uplink/protocol';
 import { silentLogger, type Clock, type Logger } from '@hls-uplink/runtime';
-import type { CutSink } from './cut-segment.js';
 import { Cutter } from './cutter.js';
+import type { CuttingOptions } from './cutting-options.js';
 import { Delivery, type About } from './delivery.js';
 import { Disk, isInMemory } from './disk.js';
 import { InputRemarks } from './input-remarks.js';
@@ -24,35 +24,16 @@ import { ProgramRemarks } from './program-remarks.js';
 import { SegmentWriter } from './segment-writer.js';
 import { SoundStart } from './sound-start.js';
 import { SpliceMarkers } from './splice-markers.js';
-import type { SpareFiles } from './spare-files.js';
 import { StartWait } from './start-wait.js';
 import { completeTracks, describeTracks } from './track-description.js';
 import { TrackRemarks } from './track-remarks.js';
 
-export type { CuttingCounters };
+export type { CuttingCounters, CuttingOptions };
 
 /** Bytes without any packet structure after which the input is refused. */
 const NO_SYNC_BYTES = 1 << 20;
 /** Longest wait for the sound after a cut, seconds of stream time. */
 const AUDIO_WAIT_SECONDS = 2;
-
-export interface CuttingOptions {
-  /** Target of the segment duration, seconds: the slots of the cuts. */
-  targetSeconds: number;
-  /** Folder for the part files; must exist. */
-  spool: string;
-  sink: CutSink;
-  clock: Clock;
-  logger?: Logger;
-  /** program_number of the only program to be cut; default: the first with video, else the first with audio. */
-  program?: number;
-  /** How long a segment waits for its sound after the cut, seconds of stream time; default min(target, 2). */
-  audioWaitSeconds?: number;
-  /** The spool is in memory, so that writing there never waits; default: what the system says of the folder. */
-  inMemory?: boolean;
-  /** Files to be written again, for a spool in memory. */
-  spares?: SpareFiles;
-}
 
 /**
  * The cutting pipeline: bytes → packets → program → cuts → segment files → sink.

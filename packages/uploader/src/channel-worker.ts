@@ -9,14 +9,13 @@ import { Deletions } from './deletions.js';
 import type { Journal } from './journal.js';
 import type { JournalRecord, NewRecord } from './journal-record.js';
 import { LiveMark } from './live-mark.js';
-import { findOrphans } from './orphans.js';
 import type { OwnSpool } from './own-spool.js';
 import { readBack } from './read-back.js';
 import type { SteadyClock } from './steady-clock.js';
 import type { StoreLanes } from './store-lanes.js';
 import { StoreRetry } from './store-retry.js';
+import { Sweep } from './sweep.js';
 
-const SWEEP_MS = 6 * 60 * 60 * 1000;
 /** No playlist is written for so long, in target durations, only in an outage of the store (HLS-RULES 5). */
 const OUTAGE_TARGETS = 1.5;
 /** A `tick` that changes nothing must not become a busy loop. */
@@ -66,6 +65,7 @@ export class ChannelWorker {
   readonly #events: ChannelEvent[] = [];
   readonly #accepting = new Map<string, Promise<void>>();
   readonly #deletions: Deletions;
+  readonly #sweep: Sweep;
   readonly #liveMark: LiveMark;
   readonly #unlisten: () => void;
   #state: ChannelState;
@@ -73,7 +73,6 @@ export class ChannelWorker {
   #opened: Promise<void> | undefined;
   #isOpen = false;
   #cancelTick: (() => void) | undefined;
-  #sweptMs = -Infinity;
 
   constructor(options: ChannelWorkerOptions) {
     this.#options = options;
@@ -86,6 +85,15 @@ export class ChannelWorker {
       deleted: (keys) => this.#dispatch({ type: 'deleted', keys }),
     });
     this.#liveMark = new LiveMark(options.id, options.journal, this.#logger);
+    this.#sweep = new Sweep({
+      store: options.lanes.store,
+      settings: options.settings,
+      clock: options.clock,
+      logger: this.#logger,
+      signal: this.#stopped.signal,
+      named: () => options.logic.namedKeys(this.#state),
+      remove: (keys) => this.#deletions.add(keys),
+    });
     this.#unlisten = options.lanes.health.onRecovered((silentMs) => {
       // One object that fails beside others that don't is no outage: nobody's deadline is put off for it (rule 12).
       const outageMs = OUTAGE_TARGETS * 1000 * (this.#state.targetDuration ?? 0);
@@ -343,7 +351,7 @@ export class ChannelWorker {
     if (outcome !== 'stored') return;
     const tookMs = this.#options.clock.at() - startedMs;
     this.#dispatch({ type: 'playlist-stored', view, rendition, version, tookMs });
-    void this.#sweep();
+    void this.#sweep.run();
   }
 
   async #putMultivariant(effect: Extract<Effect, { type: 'put-multivariant' }>): Promise<void> {
@@ -365,29 +373,6 @@ export class ChannelWorker {
         ...id,
         error: errorText(error),
       });
-    }
-  }
-
-  /** After an own playlist write, at most every six hours. */
-  async #sweep(): Promise<void> {
-    const { lanes, logic, settings, clock } = this.#options;
-    const { channel, retention } = settings;
-    if (retention === 'keep' || !lanes.store.capabilities.list) return;
-    if (clock.at() - this.#sweptMs < SWEEP_MS) return;
-    this.#sweptMs = clock.at();
-    try {
-      const names = logic.namedKeys(this.#state);
-      const { signal } = this.#stopped;
-      const orphans = await findOrphans(lanes.store, channel, names, signal, retention);
-      // Named meanwhile: a segment that was announced again after long.
-      const named = logic.namedKeys(this.#state);
-      const keys = orphans.filter((key) => !named.has(key));
-      if (keys.length === 0) return;
-      this.#logger.info('objects that nothing names are deleted', { keys: keys.length });
-      this.#deletions.add(keys);
-    } catch (error) {
-      if (this.#stopped.signal.aborted) return;
-      this.#logger.warn('left-over objects could not be looked for', { error: errorText(error) });
     }
   }
 }

@@ -7,8 +7,8 @@ const SEGMENT_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*-[0-9a-f]{32}-\d+\.ts$/;
 
 /**
  * The segments of a channel that were left by crashes: keys that look like ours, directly below the channel, named by
- * nothing, and older than a day and what is to stay anyway. The store's newest date stands for its clock, so that ours need not be right; a
- * playlist that was just written makes it current.
+ * nothing, and older than a day and what is to stay anyway. The store's newest date stands for its clock, so that ours
+ * need not be right; a playlist that was just written makes it current.
  * @throws StoreError
  */
 export async function findOrphans(
