@@ -193,7 +193,7 @@ test('live_upload takes the original’s arguments, and the end of its input end
   expect(playlist).not.toMatch(/#EXT-X-(GAP|DISCONTINUITY)$/m);
   expect(playlist).toMatch(/#EXT-X-ENDLIST\n$/);
   expect((await readdir(published)).sort()).toEqual(
-    ['index.m3u8', 'stream-128k.m3u8', ...names.map(String)].sort(),
+    ['index.m3u8', 'stream-128k.m3u8', 'stream-128k-iframes.m3u8', ...names.map(String)].sort(),
   );
   expect(await readFile(join(published, 'index.m3u8'), 'utf8')).toMatch(/^stream-128k\.m3u8$/m);
   // Answered, so gone; the default store was not asked for anything.

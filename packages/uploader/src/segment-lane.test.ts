@@ -130,6 +130,31 @@ describe('lanes', () => {
     expect(lane.load).toEqual({ bytes: 0, count: 0, waiting: 0 });
   });
 
+  test('one that is cancelled while it is put is aborted, and makes room', async () => {
+    store.fault = (key) => (key === 'a-0.ts' ? 'hang' : undefined);
+    const lane = laneOf({ maxCount: 1 });
+    await put(lane, 'a', 0);
+    await put(lane, 'a', 1);
+    await until('the first to be under way', () => store.inFlight.has('a-0.ts'));
+    lane.cancel({ session, index: 0 });
+    await until('the next to be stored', () => outcomes.length === 1);
+    expect(outcomes).toEqual(['a-1.ts stored']);
+    expect(health.problem).toBeUndefined();
+    expect(lane.load).toEqual({ bytes: 0, count: 0, waiting: 0 });
+  });
+
+  test('of one stream two are put at a time, so that on a slow link the first are done first', async () => {
+    let open = (): void => undefined;
+    store.gate = new Promise((resolve) => (open = resolve));
+    const lane = laneOf();
+    for (let index = 0; index < 5; index++) await put(lane, 'a', index);
+    for (let index = 0; index < 5; index++) await put(lane, 'b', index);
+    await until('as many to be under way as may', () => store.puts.length === 4);
+    expect([...store.inFlight].toSorted()).toEqual(['a-0.ts', 'a-1.ts', 'b-0.ts', 'b-1.ts']);
+    open();
+    await until('all to be stored', () => outcomes.length === 10);
+  });
+
   test('one that failed is cancelled while it waits to be tried again', async () => {
     store.fault = () => 'fail';
     const lane = laneOf();

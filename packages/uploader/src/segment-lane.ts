@@ -40,6 +40,8 @@ const BUFFERED_BYTES = 32 * MEGABYTE;
  */
 const LEAST_RATE = 4096;
 const LEAST_TIME_MS = 60_000;
+/** Of one stream at a time: on a link that is slower than the stream more would all be late, instead of some. */
+const MOST_OF_A_STREAM = 2;
 /** After so many failures in a row one attempt at a time is enough to see whether the store is back. */
 const FAILING = 3;
 
@@ -51,12 +53,13 @@ export class SegmentLane {
   readonly #options: Required<SegmentLaneOptions>;
   /** In the order of their turns. */
   readonly #streams = new Map<string, SegmentJob[]>();
+  /** Being put. */
+  readonly #running = new Map<SegmentJob, AbortController>();
   /** Put and neither done nor cancelled. */
   readonly #wanted = new Set<SegmentJob>();
   /** Of those that have failed. */
   readonly #retries = new Map<SegmentJob, StoreRetry>();
   readonly #draining = new AbortController();
-  readonly #aborted = new AbortController();
   readonly #idle = new Set<() => void>();
   readonly #unlisten: () => void;
   #bytes = 0;
@@ -83,12 +86,13 @@ export class SegmentLane {
     this.#next();
   }
 
-  /** Its outcome is of no interest any more: it is not begun (again), and `done` is not called. */
+  /** Its outcome is of no interest any more: it is aborted, or not begun (again), and `done` is not called. */
   cancel({ session, index }: SegmentId): void {
     const job = [...this.#wanted].find(({ id }) => id.session === session && id.index === index);
     if (!job) return;
     this.#wanted.delete(job);
     this.#retries.delete(job);
+    this.#running.get(job)?.abort();
     const waiting = this.#streams.get(job.stream)?.filter((other) => other !== job) ?? [];
     if (waiting.length > 0) this.#streams.set(job.stream, waiting);
     else this.#streams.delete(job.stream);
@@ -108,7 +112,11 @@ export class SegmentLane {
   close(): void {
     this.#draining.abort();
     this.#unlisten();
-    this.#aborted.abort();
+    for (const running of this.#running.values()) running.abort();
+  }
+
+  #underWay(stream: string): number {
+    return [...this.#running.keys()].filter((job) => job.stream === stream).length;
   }
 
   #enqueue(job: SegmentJob, where: 'first' | 'last'): void {
@@ -122,7 +130,7 @@ export class SegmentLane {
     for (;;) {
       const most = this.#failures >= FAILING ? 1 : this.#options.maxCount;
       if (this.#draining.signal.aborted || this.#count >= most) return;
-      const [turn] = this.#streams;
+      const turn = [...this.#streams].find(([stream]) => this.#underWay(stream) < MOST_OF_A_STREAM);
       const job = turn?.[1][0];
       if (!turn || !job) return;
       // The one whose turn it is waits for room; smaller ones that passed it by could hold it up for ever.
@@ -138,7 +146,10 @@ export class SegmentLane {
   }
 
   async #run(job: SegmentJob): Promise<void> {
-    const outcome = await this.#attempt(job);
+    const running = new AbortController();
+    this.#running.set(job, running);
+    const outcome = await this.#attempt(job, running.signal);
+    this.#running.delete(job);
     this.#bytes -= job.bytes;
     this.#count--;
     this.#tellIdle();
@@ -153,13 +164,16 @@ export class SegmentLane {
     this.#next();
   }
 
-  async #attempt(job: SegmentJob): Promise<{ done: 'stored' | 'lost' } | { failed: unknown }> {
+  async #attempt(
+    job: SegmentJob,
+    signal: AbortSignal,
+  ): Promise<{ done: 'stored' | 'lost' } | { failed: unknown }> {
     const { files, health, logger } = this.#options;
     try {
       const put =
         job.bytes > BUFFERED_BYTES
-          ? await files.lend(job.path, job, (file) => this.#put(job, { file, bytes: job.bytes }))
-          : await this.#putBuffered(job);
+          ? await files.lend(job.path, job, (file) => this.#put(job, signal, { file, bytes: job.bytes }))
+          : await this.#putBuffered(job, signal);
       if (put.ok) {
         this.#failures = 0;
         health.succeeded();
@@ -171,7 +185,7 @@ export class SegmentLane {
       }
       return this.#gone(job, put.reason);
     } catch (error) {
-      if (this.#aborted.signal.aborted) return { failed: error };
+      if (signal.aborted) return { failed: error };
       if (error instanceof StoreError && error.code === 'unreadable-body') {
         return this.#gone(job, errorText(error));
       }
@@ -189,20 +203,25 @@ export class SegmentLane {
     return { done: 'lost' };
   }
 
-  async #putBuffered(job: SegmentJob): Promise<{ ok: true } | { ok: false; why: string; reason: string }> {
+  async #putBuffered(
+    job: SegmentJob,
+    signal: AbortSignal,
+  ): Promise<{ ok: true } | { ok: false; why: string; reason: string }> {
     const read = await this.#options.files.read(job.path, job);
     if (!read.ok) return read;
-    await this.#put(job, { bytes: read.buffer });
+    await this.#put(job, signal, { bytes: read.buffer });
     return { ok: true };
   }
 
-  async #put(job: SegmentJob, body: Parameters<ObjectStore['put']>[1]): Promise<void> {
+  async #put(job: SegmentJob, signal: AbortSignal, body: Parameters<ObjectStore['put']>[1]): Promise<void> {
     const { store, clock } = this.#options;
     const ms = LEAST_TIME_MS + (job.bytes / LEAST_RATE) * 1000;
-    await timed(
-      { clock, ms, signal: this.#aborted.signal, doing: `put ${job.key} to ${store.name}` },
-      (signal) =>
-        store.put(job.key, body, { contentType: SEGMENT_TYPE, cacheControl: SEGMENT_CACHE_CONTROL, signal }),
+    await timed({ clock, ms, signal, doing: `put ${job.key} to ${store.name}` }, (aborted) =>
+      store.put(job.key, body, {
+        contentType: SEGMENT_TYPE,
+        cacheControl: SEGMENT_CACHE_CONTROL,
+        signal: aborted,
+      }),
     );
   }
 

@@ -1,6 +1,6 @@
 import { windowStart } from '@hls-uplink/hls';
 import { carryDateRanges } from './date-range.js';
-import { jumpTo, leave } from './retention.js';
+import { jumpTo, leave, remove } from './retention.js';
 import { segmentKey } from './item.js';
 import { liveWindow } from './rendition.js';
 import { answer } from './source.js';
@@ -89,12 +89,12 @@ function dropItems(turn: Turn, rendition: RenditionState, items: readonly Item[]
     if (!answered) answer(turn, id, { type: 'dropped', code: 'backlog' });
     if (state === 'uploading') turn.effects.push({ type: 'cancel-segment', id });
     if (state === 'uploading' || state === 'stored')
-      rendition.previous.push({ key: segmentKey(turn.state.settings.channel, rendition, id), keepMs: 0 });
+      remove(rendition, [{ key: segmentKey(turn.state.settings.channel, rendition, id), keepMs: 0 }]);
   }
 }
 
 /** The first of what is built; the stored version may list it, or one that is on its way. */
-function dropEntries(turn: Turn, rendition: RenditionState, count: number): void {
+export function dropEntries(turn: Turn, rendition: RenditionState, count: number): void {
   const removed = leave(rendition, count);
   for (const { id } of removed) if (id) answer(turn, id, { type: 'dropped', code: 'backlog' });
   carryDateRanges(turn.state, rendition, removed);

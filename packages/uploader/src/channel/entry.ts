@@ -1,7 +1,7 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import { dueDateRanges } from './date-range.js';
 import { dateOf, epochOf } from './epoch.js';
-import { iFrameBitRate, keyPlaces } from './i-frame.js';
+import { iFrameBytes, keyPlaces } from './i-frame.js';
 import { segmentKey, segmentName } from './item.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
@@ -36,25 +36,35 @@ export function appendSegment(
   rendition.counts.published++;
   if (!independent) rendition.independent = false;
   const source = state.sources[item.id.session];
-  if (discontinuity && source) delete source.changed;
+  // Where nothing is listed before it, a player begins anew anyway.
+  if ((discontinuity || rendition.entries.length === 1) && source) delete source.changed;
   if (source) source.listed = { index: item.id.index, epoch: item.epoch, end: item.end };
-  const entry = rendition.entries.at(-1)!;
-  rendition.iFrames.peakBandwidth = Math.max(rendition.iFrames.peakBandwidth, iFrameBitRate(entry));
   rendition.totalBytes += bytes;
   rendition.total90k += item.end - item.start;
-  const peak = newestPeak(rendition.entries, state.targetDuration! * TICKS_PER_SECOND);
-  rendition.peakBandwidth = Math.max(rendition.peakBandwidth, peak);
+  const peakOf = (size: (entry: Entry) => number | undefined): number =>
+    newestPeak(rendition.entries, state.targetDuration! * TICKS_PER_SECOND, size);
+  const { iFrames } = rendition;
+  rendition.peakBandwidth = Math.max(
+    rendition.peakBandwidth,
+    peakOf((entry) => entry.bytes),
+  );
+  iFrames.peakBandwidth = Math.max(iFrames.peakBandwidth, peakOf(iFrameBytes));
 }
 
 /**
  * Bits a second: the largest rate of the contiguous sets that end with the newest entry and last 0.5 to 1.5 target
  * durations (RFC 8216 §4.1, peak segment bit rate); 0 without one.
  */
-function newestPeak(entries: readonly Entry[], target90k: number): number {
+function newestPeak(
+  entries: readonly Entry[],
+  target90k: number,
+  sizeOf: (entry: Entry) => number | undefined,
+): number {
   let peak = 0;
   let [size, ticks] = [0, 0];
-  for (const { bytes, start, end } of entries.toReversed()) {
-    ticks += end - start;
+  for (const entry of entries.toReversed()) {
+    const bytes = sizeOf(entry);
+    ticks += entry.end - entry.start;
     if (bytes === undefined || ticks > 1.5 * target90k) break;
     size += bytes;
     if (ticks >= 0.5 * target90k) peak = Math.max(peak, (size * 8 * TICKS_PER_SECOND) / ticks);

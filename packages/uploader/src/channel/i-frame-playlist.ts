@@ -1,14 +1,32 @@
 import { renderIFramePlaylist } from '@hls-uplink/hls';
 import { hasIFrames, iFramesKey, iFramesOf } from './i-frame.js';
 import { deleteDue } from './retention.js';
-import type { RenditionState, Turn } from './state.js';
-import { PLAYLIST_VERSION } from './version.js';
+import type { ChannelState, RenditionState, Turn } from './state.js';
 
-/** Puts the I-frame playlist, when it shows less than the newest stored version and none is in flight. */
+/** That of the media playlists, for EXT-X-GAP (HLS-RULES 13). */
+const PLAYLIST_VERSION = 8;
+
+/** Makes the I-frame playlist of a version that is built; it is put when that is stored, so that it is never ahead of it. */
+export function buildIFrames(state: ChannelState, rendition: RenditionState): void {
+  if (!hasIFrames(state, rendition)) return;
+  rendition.iFrames.built = {
+    version: rendition.version,
+    text: renderIFramePlaylist({
+      version: PLAYLIST_VERSION,
+      targetDuration: state.targetDuration!,
+      mediaSequence: rendition.iFrames.sequence,
+      discontinuitySequence: rendition.discontinuitySequence,
+      segments: rendition.entries.flatMap(iFramesOf),
+      endList: rendition.endList,
+    }),
+  };
+}
+
+/** Puts the I-frame playlist of the version that was stored last, when it is not there yet and none is in flight. */
 export function putIFrames({ state, effects }: Turn, rendition: RenditionState): void {
-  const { iFrames, entries, storedVersion: version } = rendition;
-  if (!hasIFrames(state, rendition) || entries.length === 0) return;
-  if (iFrames.inFlight !== undefined || iFrames.storedVersion >= version) return;
+  const { iFrames, storedVersion } = rendition;
+  const { version, text } = iFrames.built ?? { version: Infinity, text: '' };
+  if (iFrames.inFlight !== undefined || version > storedVersion || version <= iFrames.storedVersion) return;
   iFrames.inFlight = version;
   effects.push({
     type: 'put-playlist',
@@ -17,14 +35,7 @@ export function putIFrames({ state, effects }: Turn, rendition: RenditionState):
     key: iFramesKey(rendition),
     version,
     maxAgeSeconds: Math.floor(state.targetDuration! / 2),
-    text: renderIFramePlaylist({
-      version: PLAYLIST_VERSION,
-      targetDuration: state.targetDuration!,
-      mediaSequence: iFrames.sequence,
-      discontinuitySequence: rendition.discontinuitySequence,
-      segments: entries.flatMap(iFramesOf),
-      endList: rendition.storedEnd,
-    }),
+    text,
   });
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Segment } from '@hls-uplink/protocol';
 import { keyPlaces } from './i-frame.js';
+import type { ChannelSettings } from './state.js';
 import { Rig, sessionOf } from './testing/rig.js';
 
 /** The pictures of an I-frame playlist: number, offset, seconds; `G` for a gap, `D` for a discontinuity. */
@@ -107,6 +108,56 @@ describe('the I-frame playlist', () => {
     expect(rig.deleted.length).toBeGreaterThan(40);
   });
 
+  test('is never ahead of the stored media playlist, from which a successor goes on', () => {
+    const rig = live(8);
+    rig.store.playlist = () => 'held';
+    const before = pictures(rig, 'low');
+    for (let i = 8; i < 12; i++) rig.step(['low'], i, three(6 * i));
+    expect(pictures(rig, 'low')).toEqual(before);
+    const again = new Rig([...rig.texts].map(([key, text]) => ({ key, text })));
+    expect(pictures(again, 'low')).toEqual(before);
+  });
+
+  test('is put again at a start: what is there may lack the end', () => {
+    const rig = live(3);
+    rig.store.iFrames = () => 'held';
+    const session = sessionOf('low');
+    rig.happen({ type: 'accepted', announcement: { type: 'end', session, index: 3 } });
+    expect(rig.texts.get('live/low.m3u8')).toContain('#EXT-X-ENDLIST');
+    expect(rig.iFrames.get('live/low-iframes.m3u8')).not.toContain('#EXT-X-ENDLIST');
+    const again = new Rig([...rig.texts].map(([key, text]) => ({ key, text })));
+    expect(again.iFrames.get('live/low-iframes.m3u8')).toMatch(/\n#EXT-X-ENDLIST\n$/);
+  });
+
+  test('counts on over a time in which it was not wanted', () => {
+    const rig = live(8);
+    const restarted = (from: Rig, settings: Partial<ChannelSettings>): Rig => {
+      const next = new Rig(
+        [...from.texts].map(([key, text]) => ({ key, text })),
+        settings,
+      );
+      next.at = from.at;
+      next.connect('low');
+      return next;
+    };
+    const without = restarted(rig, { iFrames: false });
+    for (let i = 8; i < 12; i++) without.step(['low'], i, three(6 * i));
+    expect(without.iFrames.size).toBe(0);
+    expect(without.multivariant).not.toContain('I-FRAME');
+    const again = restarted(without, {});
+    again.step(['low'], 12, three(72));
+    expect(pictures(again, 'low')[0]).toBe('21 376 2');
+  });
+
+  test('has the peak of sets of segments as its BANDWIDTH: a single picture at the end is none', () => {
+    const rig = live(3);
+    rig.to(18.04);
+    rig.segment('low', 3, 18, 18.04, { keyPictures: keys([376, 18]), ended: 'break' });
+    rig.to(30);
+    // With the 6 s before it: 4 pictures of 188 bytes.
+    expect(rig.multivariant).toContain('#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=997,');
+  });
+
   test('is not made for sound alone', () => {
     const rig = new Rig();
     rig.connect('sound', { renditions: ['sound'] }, true);
@@ -126,6 +177,16 @@ describe('the I-frame playlist', () => {
     expect(rig.entries('low')).toBe('0 1 2');
     expect(rig.iFrames.size).toBe(0);
   });
+});
+
+test('of an all-intra stream one picture a second is enough', () => {
+  const keyPictures = Array.from({ length: 150 }, (_, i) => ({
+    offset: 376 + i * 188,
+    bytes: 188,
+    pts: i * 3600,
+  }));
+  const segment = { startPts: 0, endPts: 540_000, bytes: 30_000, keyPictures } as Segment;
+  expect(keyPlaces(segment).map(([, , ticks]) => ticks / 90_000)).toEqual([0, 1, 2, 3, 4, 5]);
 });
 
 test('what cannot be true of a key picture is left out', () => {

@@ -4,21 +4,27 @@ import { hasVideo } from './rendition.js';
 import type { ChannelState, Entry, RenditionState } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
+/** Nearer than this to the one before a picture is of no use to who winds, and an all-intra stream has hundreds. */
+const LEAST_DISTANCE_90K = TICKS_PER_SECOND;
 /** PAT and PMT, a packet each, where the first picture does not follow them. */
 const TABLE_BYTES = 376;
 
 /** A key picture within its segment: offset and length in bytes, and ticks from the segment's start. */
 export type KeyPlace = readonly [offset: number, length: number, ticks: number];
 
-/** Where a segment has the pictures that can be shown by themselves, in order; what cannot be true is left out. */
+/**
+ * Where a segment has the pictures that can be shown by themselves, in order, a second apart at least; what cannot be true
+ * is left out.
+ */
 export function keyPlaces({ keyPictures, startPts, endPts, bytes }: Segment): KeyPlace[] {
   const places: KeyPlace[] = [];
   const duration = ptsDuration(startPts, endPts);
   for (const picture of keyPictures) {
     const ticks = ptsDuration(startPts, picture.pts);
-    const [offset, length, before] = places.at(-1) ?? [0, 0, -1];
+    const [offset, length, before] = places.at(-1) ?? [0, 0, -LEAST_DISTANCE_90K];
     const fits = picture.offset >= offset + length && picture.offset + picture.bytes <= bytes;
-    if (fits && ticks > before && ticks < duration) places.push([picture.offset, picture.bytes, ticks]);
+    if (fits && ticks - before >= LEAST_DISTANCE_90K && ticks < duration)
+      places.push([picture.offset, picture.bytes, ticks]);
   }
   return places;
 }
@@ -54,10 +60,9 @@ export function iFrameCount({ gap, keys = [] }: Pick<Entry, 'gap' | 'keys'>): nu
   return keys.length + (first[2] > 0 ? 1 : 0);
 }
 
-/** Bits a second of an entry's pictures alone. */
-export function iFrameBitRate({ start, end, keys = [] }: Entry): number {
-  const bytes = keys.reduce((sum, [, length]) => sum + length, 0);
-  return Math.ceil((bytes * 8 * TICKS_PER_SECOND) / (end - start));
+/** Of an entry's pictures alone; undefined in a gap, and where none is known. */
+export function iFrameBytes({ keys = [] }: Entry): number | undefined {
+  return keys.length === 0 ? undefined : keys.reduce((sum, [, length]) => sum + length, 0);
 }
 
 /** Whether the rendition has an I-frame playlist: what leaves it leaves that, too. */

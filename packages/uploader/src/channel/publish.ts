@@ -1,11 +1,12 @@
 import { listNextAlone } from './alone.js';
+import { dropEntries } from './backlog.js';
 import { appendSegment, appendSlotGap, joinSequence } from './entry.js';
 import { lose } from './item.js';
 import { listLost, listMissing } from './lost.js';
 import { decidePartial, isShort } from './partial.js';
 import { hasVideo } from './rendition.js';
 import { hasChanged } from './source.js';
-import { emptyWindow, jumpTo } from './retention.js';
+import { jumpTo } from './retention.js';
 import type { Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { CHANNEL_HOLE_90K, fixNumbers, inSlot, nextSlot } from './timeline.js';
 
@@ -26,7 +27,7 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
   if (rendition.entries.length > 0 && slot.number !== undefined && slot.number > rendition.tail + 1) {
     // What lies between has left every sibling's window and nobody knows its lengths any more: the playlist goes on where
     // theirs do (DESIGN.md, "Each playlist has its own tail").
-    emptyWindow(rendition);
+    dropEntries(turn, rendition, rendition.entries.length);
     jumpTo(rendition, slot.number - 1);
   }
   const queued = inSlot(rendition.queue.items, slot);
@@ -57,6 +58,8 @@ function listStored(turn: Turn, rendition: RenditionState, slot: Slot, item: Ite
   fixNumbers(state, slot);
   if (previous === undefined) joinSequence(rendition, slot);
   if (!slot.discontinuity && previous !== undefined && (hole || changed)) {
+    // What changed must be said once; else all that follows would come too late as well.
+    if (changed) state.breakNext = true;
     lose(turn, rendition, item, 'late');
     appendSlotGap(turn, rendition, slot);
     return true;

@@ -2,6 +2,7 @@ import { parseMediaPlaylist, playlistDuration90k, type MediaPlaylist } from '@hl
 import { errorText } from '@hls-uplink/runtime';
 import { recallDateRanges } from './date-range.js';
 import { iFrameCount, isIFramesKey } from './i-frame.js';
+import { buildIFrames } from './i-frame-playlist.js';
 import { multivariantKey } from './multivariant.js';
 import { hasVideo, newRendition } from './rendition.js';
 import { newSource } from './source.js';
@@ -132,6 +133,11 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
     totalBytes: line.bandwidth.bytes,
     total90k: line.bandwidth.ticks,
   } satisfies Partial<RenditionState>);
+  // What was stored of it may be older than its media playlist.
+  if (rendition.iFrames.isThere) {
+    rendition.iFrames.storedVersion = -1;
+    buildIFrames(state, rendition);
+  }
   const { stated, declared } = line.bandwidth;
   if (stated) rendition.stated = { bandwidth: stated[0], average: stated[1] };
   if (declared !== undefined) rendition.declaredBandwidth = declared;

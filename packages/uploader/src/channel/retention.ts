@@ -2,13 +2,22 @@ import { hasIFrames, iFrameCount } from './i-frame.js';
 import type { Entry, LeftKey, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS } from './ticks.js';
 
+/** Keys beyond these, oldest first, are left to the sweep of what nobody names. */
+export const MOST_LEFT_KEYS = 300;
+
 /** The first entries leave with the next version, and how long their keys must stay (HLS-RULES 10). */
 export function leave(rendition: RenditionState, count: number): Entry[] {
   const removed = rendition.entries.splice(0, count);
   rendition.discontinuitySequence += removed.filter(({ discontinuity }) => discontinuity).length;
   rendition.iFrames.sequence += removed.reduce((sum, entry) => sum + iFrameCount(entry), 0);
-  rendition.previous.push(...removed.flatMap(leftKey));
+  remove(rendition, removed.flatMap(leftKey));
   return removed;
+}
+
+/** These keys leave with the next version. */
+export function remove({ previous }: RenditionState, keys: readonly LeftKey[]): void {
+  previous.push(...keys);
+  previous.splice(0, Math.max(0, previous.length - MOST_LEFT_KEYS));
 }
 
 function leftKey({ key, start, end, longestMs }: Entry): LeftKey[] {

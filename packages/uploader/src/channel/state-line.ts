@@ -87,7 +87,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
     longestMs: rendition.entries[0]?.longestMs ?? 0,
     sessions,
     left: rendition.left.map(({ key, keepMs }) => [key.slice(below), keepMs]),
-    ...(hasIFrames(state, rendition) && {
+    ...((hasIFrames(state, rendition) || rendition.iFrames.isThere) && {
       iFrames: {
         sequence: rendition.iFrames.sequence,
         peak: rendition.iFrames.peakBandwidth,

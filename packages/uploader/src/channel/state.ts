@@ -196,7 +196,9 @@ export interface RenditionState {
   iFrames: {
     /** EXT-X-MEDIA-SEQUENCE of the I-frame playlist: of the first entry's first. */
     sequence: number;
-    /** Up to which version the stored one shows what is listed, and the one that is on its way. */
+    /** Of the newest version that is built. */
+    built?: { version: number; text: string };
+    /** The version that the stored one shows, and that of the one that is on its way. */
     storedVersion: number;
     inFlight?: number;
     /** One is in the store. */

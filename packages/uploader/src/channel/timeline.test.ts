@@ -36,6 +36,33 @@ test('BANDWIDTH is the peak of contiguous segments that last half to one and a h
   expect(stated).toEqual([1_000_000, 1_000_000, 1_000_000, 1_631_579, 4_000_000, 4_000_000]);
 });
 
+test('a change that comes when its slot has its number costs one segment, and the next says it in all renditions', () => {
+  const rig = Rig.live(BOTH, 4);
+  for (let i = 4; i < 12; i++) {
+    rig.to(6 * i + 6);
+    rig.segment('low', i, 6 * i, 6 * i + 6);
+    rig.segment('mid', i, 6 * i, 6 * i + 6, i === 5 ? { discontinuity: 'tables' } : {});
+  }
+  expect(rig.answers.filter((answer) => !answer.endsWith('published'))).toEqual(['mid/5 late']);
+  expect(rig.entries('mid')).toBe('6D 7 8 9 10 11');
+  expect(rig.entries('low')).toBe(rig.entries('mid'));
+});
+
+test('a change that is skipped with the backlog makes nothing late', () => {
+  const rig = Rig.live(BOTH, 4);
+  rig.store.segment = (rendition) => rendition !== 'mid';
+  for (let i = 4; i < 24; i++) {
+    rig.to(6 * i + 6);
+    rig.segment('low', i, 6 * i, 6 * i + 6);
+    rig.segment('mid', i, 6 * i, 6 * i + 6, i === 5 ? { discontinuity: 'tables' } : {});
+  }
+  rig.store.segment = () => true;
+  for (const { id } of rig.uploads.splice(0)) rig.happen({ type: 'segment-stored', id });
+  for (let i = 24; i < 30; i++) rig.step(BOTH, i);
+  expect(rig.answers.filter((answer) => answer.endsWith('late'))).toEqual([]);
+  expect(rig.entries('mid')).toBe(rig.entries('low'));
+});
+
 test('an index far above the last costs nothing', () => {
   const rig = Rig.live(['low'], 4);
   rig.segment('low', 2 ** 50, 24, 30, { discontinuity: 'loss' });

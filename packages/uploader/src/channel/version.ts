@@ -1,6 +1,7 @@
 import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
 import { carryDateRanges } from './date-range.js';
-import { deleteDue, leave } from './retention.js';
+import { buildIFrames } from './i-frame-playlist.js';
+import { deleteDue, leave, MOST_LEFT_KEYS } from './retention.js';
 import { hasSkipped, liveWindow } from './rendition.js';
 import { answer } from './source.js';
 import { writeStateLine } from './state-line.js';
@@ -8,10 +9,7 @@ import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
 /** Sliding playlists are 8 from birth, for EXT-X-GAP (HLS-RULES 13). */
-export const PLAYLIST_VERSION = 8;
-
-/** Keys beyond these, oldest first, are left to the sweep of what nobody names. */
-const MOST_LEFT_KEYS = 300;
+const PLAYLIST_VERSION = 8;
 
 const mediaSegment = (entry: Entry) => ({
   uri: entry.uri,
@@ -39,6 +37,7 @@ export function putVersion({ state, effects }: Turn, rendition: RenditionState):
   for (const left of rendition.left) left.version ??= rendition.version;
   rendition.dirty = false;
   rendition.inFlight = { version: rendition.version, tail: rendition.tail, endList: rendition.endList };
+  buildIFrames(state, rendition);
   effects.push({
     type: 'put-playlist',
     view: 'live',
