@@ -1,5 +1,5 @@
 import { formatExtinf } from './extinf.js';
-import { writableUri } from './lines.js';
+import { headLines, writableUri } from './lines.js';
 import type { MediaSegment } from './media-segment.js';
 import { formatProgramDateTime } from './program-date-time.js';
 import type { MediaPlaylist } from './playlist.js';
@@ -27,11 +27,7 @@ export type IFramePlaylist = Pick<
 /** The playlist as text (RFC 8216 §4.3.3.6); ends in a newline. */
 export function renderIFramePlaylist(playlist: IFramePlaylist): string {
   return [
-    '#EXTM3U',
-    `#EXT-X-VERSION:${playlist.version}`,
-    `#EXT-X-TARGETDURATION:${playlist.targetDuration}`,
-    `#EXT-X-MEDIA-SEQUENCE:${playlist.mediaSequence}`,
-    `#EXT-X-DISCONTINUITY-SEQUENCE:${playlist.discontinuitySequence}`,
+    ...headLines(playlist),
     '#EXT-X-I-FRAMES-ONLY',
     ...playlist.segments.flatMap(iFrameLines),
     ...(playlist.endList ? ['#EXT-X-ENDLIST'] : []),

@@ -1,3 +1,4 @@
+import type { MediaPlaylist } from './playlist.js';
 import { PlaylistError } from './playlist-error.js';
 
 export interface ParseLimits {
@@ -83,4 +84,17 @@ export function commentLine(comment: string): string {
     throw new Error(`not a comment that can stand in a playlist: ${excerpt(comment)}`);
   }
   return `#${comment}`;
+}
+
+/** What every media playlist begins with, one of I-frames as well. */
+export function headLines(
+  playlist: Pick<MediaPlaylist, 'version' | 'targetDuration' | 'mediaSequence' | 'discontinuitySequence'>,
+): string[] {
+  return [
+    '#EXTM3U',
+    `#EXT-X-VERSION:${playlist.version}`,
+    `#EXT-X-TARGETDURATION:${playlist.targetDuration}`,
+    `#EXT-X-MEDIA-SEQUENCE:${playlist.mediaSequence}`,
+    `#EXT-X-DISCONTINUITY-SEQUENCE:${playlist.discontinuitySequence}`,
+  ];
 }

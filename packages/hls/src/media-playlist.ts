@@ -5,6 +5,7 @@ import {
   decimalInteger,
   DEFAULT_MAX_ENTRIES,
   excerpt,
+  headLines,
   linesOf,
   writableUri,
   type Line,
@@ -19,11 +20,7 @@ import { deriveProgramDateTimes, formatProgramDateTime, parseProgramDateTime } f
 /** The playlist as text (RFC 8216 §4.3.2, §4.3.3); ends in a newline. */
 export function renderMediaPlaylist(playlist: MediaPlaylist): string {
   return [
-    '#EXTM3U',
-    `#EXT-X-VERSION:${playlist.version}`,
-    `#EXT-X-TARGETDURATION:${playlist.targetDuration}`,
-    `#EXT-X-MEDIA-SEQUENCE:${playlist.mediaSequence}`,
-    `#EXT-X-DISCONTINUITY-SEQUENCE:${playlist.discontinuitySequence}`,
+    ...headLines(playlist),
     ...(playlist.playlistType ? [`#EXT-X-PLAYLIST-TYPE:${playlist.playlistType}`] : []),
     ...(playlist.independentSegments ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []),
     ...(playlist.startOffset === undefined ? [] : [formatStart(playlist.startOffset)]),

@@ -1,10 +1,8 @@
 import { renderIFramePlaylist } from '@hls-uplink/hls';
 import { hasIFrames, iFramesKey, iFramesOf } from './i-frame.js';
+import { PLAYLIST_VERSION } from './rendition.js';
 import { deleteDue } from './retention.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
-
-/** That of the media playlists, for EXT-X-GAP (HLS-RULES 13). */
-const PLAYLIST_VERSION = 8;
 
 /** Makes the I-frame playlist of a version that is built; it is put when that is stored, so that it is never ahead of it. */
 export function buildIFrames(state: ChannelState, rendition: RenditionState): void {

@@ -4,6 +4,8 @@ import { Queue } from './queue.js';
 import type { ChannelState, RenditionState } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 
+/** EXT-X-VERSION: sliding playlists are 8 from birth, for EXT-X-GAP (HLS-RULES 13). */
+export const PLAYLIST_VERSION = 8;
 /** Longest distance that still counts as touching while no frame rate is known: one MPEG audio or AAC frame, one picture at 10 Hz. */
 const UNKNOWN_FRAME_90K = TICKS_PER_SECOND / 10;
 

@@ -2,14 +2,11 @@ import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
 import { carryDateRanges } from './date-range.js';
 import { buildIFrames } from './i-frame-playlist.js';
 import { deleteDue, leave, MOST_LEFT_KEYS } from './retention.js';
-import { hasSkipped, liveWindow } from './rendition.js';
+import { hasSkipped, liveWindow, PLAYLIST_VERSION } from './rendition.js';
 import { answer } from './source.js';
 import { writeStateLine } from './state-line.js';
 import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
-
-/** Sliding playlists are 8 from birth, for EXT-X-GAP (HLS-RULES 13). */
-const PLAYLIST_VERSION = 8;
 
 const mediaSegment = (entry: Entry) => ({
   uri: entry.uri,
