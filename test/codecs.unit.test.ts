@@ -1,5 +1,5 @@
 /** Every codec that is cut, as real encoders make it: item by item what they stated, what ffprobe saw, and what came out. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -7,6 +7,7 @@ import type { Logger } from '@hls-uplink/runtime';
 import { checkConservation, checkFiles, cut, newSpool, root, seconds, type Result } from './helpers/cut.js';
 import { hevcPictures } from './helpers/nal-surgery.js';
 import { AUDIO_PID, inChunks, VIDEO_PID } from './helpers/ts-generator.js';
+import { decodeEach, expectDecoded } from './player/decode.js';
 import { inspectSegment } from './watcher/index.js';
 
 const TARGET = 2;
@@ -57,21 +58,26 @@ async function segment(
 }
 
 /** ffmpeg's only word about pictures that are shown before the first one, and need what stands before it. */
-const LEADING = /^\[h264 @ \w+\] mmco: unref short failure\n/gm;
+const LEADING = /^\[h264 @ \w+\] mmco: unref short failure$/;
 
 /** What any decoder and any viewer may ask of a segment. */
-function checkSegments(input: Uint8Array, { segments }: Result, pids: number[], alone: boolean): void {
+async function checkSegments(
+  input: Uint8Array,
+  { segments }: Result,
+  pids: number[],
+  alone: boolean,
+): Promise<void> {
   checkFiles(segments, pids);
   checkConservation(input, segments, pids);
-  for (const { partPath } of segments) {
-    expect(inspectSegment(readFileSync(partPath)).problems).toEqual([]);
-    if (alone) {
-      const decoded = spawnSync('ffmpeg', ['-v', 'error', '-xerror', '-i', partPath, '-f', 'null', '-']);
-      expect(decoded.stderr.toString().replaceAll(LEADING, '')).toBe('');
-      expect(decoded.status).toBe(0);
-    }
-    rmSync(partPath);
+  const paths = segments.map(({ partPath }) => partPath);
+  for (const path of paths) expect(inspectSegment(readFileSync(path)).problems).toEqual([]);
+  if (alone) {
+    const decoded = await decodeEach(paths);
+    expectDecoded(
+      decoded.map((one) => ({ ...one, errors: one.errors.filter((line) => !LEADING.test(line)) })),
+    );
   }
+  for (const path of paths) rmSync(path);
   segments.slice(1).forEach(({ startPts, discontinuity }, n) => {
     expect(startPts).toBe(segments[n]!.endPts);
     expect(discontinuity).toBeUndefined();
@@ -204,7 +210,7 @@ describe('pictures', () => {
         { kind: 'audio', pid: AUDIO_PID, codec: 'mp4a.40.2', channels: 2, sampleRate: 48_000 },
       ]);
       expect(hindered(said)).toEqual(hinders);
-      checkSegments(input, result, [VIDEO_PID, AUDIO_PID], alone);
+      await checkSegments(input, result, [VIDEO_PID, AUDIO_PID], alone);
     },
     30_000,
   );
@@ -265,7 +271,7 @@ describe('sound', () => {
         ...(channels !== undefined && { channels, sampleRate }),
       });
       expect(hindered(said)).toEqual(hinders);
-      checkSegments(input, result, [VIDEO_PID, AUDIO_PID], true);
+      await checkSegments(input, result, [VIDEO_PID, AUDIO_PID], true);
     },
     30_000,
   );
@@ -278,7 +284,7 @@ describe('sound', () => {
       expect(result.segments.length).toBeGreaterThanOrEqual(5);
       expect(result.tracks.at(-1)!.tracks).toMatchObject([{ kind: 'audio', codec }]);
       expect(result.segments.map(seconds).reduce((sum, s) => sum + s)).toBeCloseTo(7, 0);
-      checkSegments(input, result, [AUDIO_PID], true);
+      await checkSegments(input, result, [AUDIO_PID], true);
     },
     30_000,
   );

@@ -1,5 +1,7 @@
 /** ffmpeg as a judge of segments: each alone, and all in a row. */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { start } from '../helpers/processes.js';
 
 export interface Decoded {
@@ -16,8 +18,9 @@ export interface Decoded {
 /** A segment's name (a path or URL, when no bytes are given). */
 export type Segment = string | { name: string; bytes: Uint8Array };
 
-/** How many ffmpegs run at a time. */
+/** How many ffmpegs run at a time, and how many files one of them decodes: most of its time is its start. */
 const AT_A_TIME = 2;
+const MOST_FILES = 16;
 
 /**
  * Decodes each alone, then all; give segments of one epoch, for timestamps must run on in a row.
@@ -27,17 +30,39 @@ export async function decodeAll(
   segments: readonly Segment[],
   silent: ReadonlySet<string> = new Set(),
 ): Promise<Decoded[]> {
-  const loaded: { name: string; bytes: Uint8Array }[] = [];
-  for (const segment of segments)
-    loaded.push(typeof segment === 'string' ? { name: segment, bytes: await load(segment) } : segment);
-  const all = { name: 'all in a row', bytes: Buffer.concat(loaded.map(({ bytes }) => bytes)) };
-  const results: Decoded[] = [];
-  const waiting = [...loaded, all].entries();
-  const work = async (): Promise<void> => {
-    for (const [i, { name, bytes }] of waiting) results[i] = await decode(name, bytes, silent.has(name));
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, work));
-  return results;
+  const folder = await mkdtemp(join(tmpdir(), 'decode-'));
+  try {
+    const loaded: Uint8Array[] = [];
+    const files: MediaFile[] = [];
+    const take = async (name: string, bytes: Uint8Array): Promise<void> => {
+      const path = join(folder, `${files.length}.ts`);
+      await writeFile(path, bytes);
+      files.push({ name, path, silent: silent.has(name) });
+    };
+    for (const segment of segments) {
+      const { name, bytes } =
+        typeof segment === 'string' ? { name: segment, bytes: await load(segment) } : segment;
+      loaded.push(bytes);
+      await take(name, bytes);
+    }
+    await take('all in a row', Buffer.concat(loaded));
+    return await decodeFiles(files, folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Decodes each of these files alone. @param sound false: pictures only */
+export async function decodeEach(paths: readonly string[], sound = true): Promise<Decoded[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'decode-'));
+  try {
+    return await decodeFiles(
+      paths.map((path) => ({ name: path, path, silent: !sound })),
+      folder,
+    );
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 /** The segments of a published media playlist, gaps left out, one list for each epoch. */
@@ -73,23 +98,71 @@ async function load(name: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-async function decode(what: string, bytes: Uint8Array, silent: boolean): Promise<Decoded> {
-  const sound = silent ? [] : ['-map', '0:a?'];
-  const output = ['-map', '0:v?', ...sound, '-f', 'null', '-progress', 'pipe:1', '-'];
-  const ffmpeg = await start(
-    'ffmpeg',
-    ['-v', 'error', '-threads', '1', '-f', 'mpegts', '-i', 'pipe:0', ...output],
-    {
-      name: `ffmpeg on ${what}`,
-      stdin: 'pipe',
-    },
+interface MediaFile {
+  name: string;
+  path: string;
+  /** Its sound is not asked for. */
+  silent: boolean;
+}
+
+async function decodeFiles(files: readonly MediaFile[], folder: string): Promise<Decoded[]> {
+  const results: Decoded[][] = [];
+  const batches = Array.from({ length: Math.ceil(files.length / MOST_FILES) }, (_, n) =>
+    files.slice(n * MOST_FILES, (n + 1) * MOST_FILES),
   );
-  ffmpeg.stdin?.end(bytes);
+  const waiting = batches.entries();
+  const work = async (): Promise<void> => {
+    for (const [i, batch] of waiting) results[i] = await decodeBatch(batch, join(folder, `${i}`));
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, work));
+  return results.flat();
+}
+
+/** All in one process; where it complains, each in its own, so that it is known of which. */
+async function decodeBatch(files: readonly MediaFile[], output: string): Promise<Decoded[]> {
+  const inputs = files.flatMap(({ path }) => ['-threads', '1', '-f', 'mpegts', '-i', path]);
+  const outputs = files.flatMap(({ silent }, i) => {
+    const sound = silent ? [] : ['-map', `${i}:a?`];
+    return ['-map', `${i}:v?`, ...sound, '-vsync', 'passthrough', '-f', 'framecrc', `${output}.${i}`];
+  });
+  const options = ['-v', 'error', '-y', '-nostdin', '-filter_threads', '1', '-filter_complex_threads', '1'];
+  const name = `ffmpeg on ${files.map((file) => file.name).join(', ')}`;
+  const ffmpeg = await start('ffmpeg', [...options, ...inputs, ...outputs], { name });
   const { code } = await ffmpeg.exited;
-  const errors = ffmpeg.lines.filter(({ from }) => from === 'stderr').map(({ text }) => text);
+  const errors = ffmpeg.lines.map(({ text }) => text);
   if (code !== 0) errors.push(`ffmpeg ended with ${code ?? 'a signal'}`);
-  const last = (name: string): number =>
-    Number(ffmpeg.lines.findLast(({ text }) => text.startsWith(`${name}=`))?.text.slice(name.length + 1)) ||
-    0;
-  return { what, errors, frames: last('frame'), seconds: last('out_time_us') / 1_000_000 };
+  if (errors.length > 0 && files.length > 1) {
+    const results: Decoded[] = [];
+    for (const file of files) results.push(...(await decodeBatch([file], output)));
+    return results;
+  }
+  return Promise.all(
+    files.map(async (file, i) => ({
+      what: file.name,
+      errors,
+      ...framesIn(await readFile(`${output}.${i}`, 'utf8').catch(() => '')),
+    })),
+  );
+}
+
+/** What ffmpeg's framecrc muxer wrote: a line a frame, `stream, dts, pts, duration, size, crc`. */
+function framesIn(text: string): Pick<Decoded, 'frames' | 'seconds'> {
+  const video = /^#media_type (\d+): video$/m.exec(text)?.[1];
+  const ticks = new Map(
+    Array.from(text.matchAll(/^#tb (\d+): (\d+)\/(\d+)$/gm), ([, stream, n, d]) => [
+      stream!,
+      Number(n) / Number(d),
+    ]),
+  );
+  const frames = Array.from(
+    text.matchAll(/^(\d+), *-?\d+, *(-?\d+), *(\d+),/gm),
+    ([, stream, pts, duration]) => ({
+      stream: stream!,
+      end: (Number(pts) + Number(duration)) * ticks.get(stream!)!,
+    }),
+  );
+  return {
+    frames: frames.filter(({ stream }) => stream === video).length,
+    seconds: Math.max(0, ...frames.map(({ end }) => end)),
+  };
 }
