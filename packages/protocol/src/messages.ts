@@ -286,6 +286,7 @@ export const refusedCode = z.enum([
   'replaced',
   'channel',
   'stopping',
+  'superseded',
 ]);
 /** The connection is closed after it. */
 export const refused = z.strictObject({

@@ -12,7 +12,7 @@ import { LogLimit } from './log-limit.js';
 
 /** Refusals that only an operator can mend are asked about again once a minute. */
 const OPERATOR_RETRY_MS = 60_000;
-const SOON: ReadonlySet<RefusedCode> = new Set(['rendition-busy', 'replaced', 'stopping']);
+const SOON: ReadonlySet<RefusedCode> = new Set(['rendition-busy', 'replaced', 'stopping', 'superseded']);
 /** How long a connection may take to end in order, milliseconds. */
 const FINISH_MS = 1000;
 /** A connection that held for so long was a good one, milliseconds. */

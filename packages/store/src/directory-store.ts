@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import {
   copyFile,
@@ -6,6 +6,7 @@ import {
   mkdir,
   open,
   readdir,
+  readFile,
   rename,
   stat,
   unlink,
@@ -21,6 +22,9 @@ import { checkKey, RESERVED_PREFIX } from './object-key.js';
 import type { Body, PutOptions, PutResult, StoredEntry, StoredObject } from './object-store.js';
 import { StoreError, throwIfAborted, tooLarge } from './store-error.js';
 
+/** A lock of this age, milliseconds, is a crash's: it is held for a read and a rename. */
+const STALE_LOCK_MS = 10_000;
+const LOCK_RETRY_MS = 20;
 /** A temporary file of this age, milliseconds, is a crash's: no write of a live process takes so long. */
 const STALE_MS = 60 * 60 * 1000;
 
@@ -46,7 +50,7 @@ export class DirectoryStore implements Backend {
     return new DirectoryStore(root);
   }
 
-  async put(key: string, body: Body, { ifAbsent = false, signal }: PutOptions): Promise<PutResult> {
+  async put(key: string, body: Body, { ifAbsent = false, ifMatch, signal }: PutOptions): Promise<PutResult> {
     const doing = `put ${key} to ${this.name}`;
     throwIfAborted(signal, doing);
     const path = join(this.root, key);
@@ -58,6 +62,7 @@ export class DirectoryStore implements Backend {
         await writeDurably(temporary, body, doing);
         throwIfAborted(signal, doing);
         if (ifAbsent) await linkNew(temporary, path, doing);
+        else if (ifMatch !== undefined) await replace(temporary, path, ifMatch, doing, signal);
         else await rename(temporary, path);
       } finally {
         // What went wrong before is the reason; what stays is removed at a later start.
@@ -67,7 +72,7 @@ export class DirectoryStore implements Backend {
     } catch (error) {
       throw directoryError(error, doing);
     }
-    return {};
+    return 'text' in body ? { etag: etagOf(body.text) } : {};
   }
 
   async get(
@@ -82,7 +87,8 @@ export class DirectoryStore implements Backend {
       const found = await handle?.stat();
       if (!handle || !found?.isFile()) return undefined;
       if (found.size > maxBytes) throw tooLarge(doing, found.size, maxBytes);
-      return { text: await handle.readFile({ encoding: 'utf8', signal }) };
+      const text = await handle.readFile({ encoding: 'utf8', signal });
+      return { text, etag: etagOf(text) };
     } catch (error) {
       throwIfAborted(signal, doing);
       throw directoryError(error, doing);
@@ -218,6 +224,38 @@ async function linkNew(temporary: string, path: string, doing: string): Promise<
     if (errorCode(error) !== 'EEXIST') throw error;
     throw new StoreError('exists', `Cannot ${doing}: it exists already`, { cause: error });
   });
+}
+
+const etagOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
+
+/** Renames while nobody else who asks for an `etag` does: a file system has no rename on condition. */
+async function replace(
+  temporary: string,
+  path: string,
+  etag: string,
+  doing: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const lock = join(dirname(path), `${RESERVED_PREFIX}${etagOf(path)}.lock`);
+  for (;;) {
+    throwIfAborted(signal, doing);
+    const held = await open(lock, 'wx').catch((error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    });
+    await held?.close();
+    if (held) break;
+    const found = await stat(lock).catch(ignoreMissing);
+    if (found && Date.now() - found.mtimeMs > STALE_LOCK_MS) await unlink(lock).catch(ignoreMissing);
+    else await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
+  }
+  try {
+    const text = await readFile(path, 'utf8').catch(ignoreMissing);
+    if (text === undefined || etagOf(text) !== etag)
+      throw new StoreError('changed', `Cannot ${doing}: it is not the file that was read; read it again`);
+    await rename(temporary, path);
+  } finally {
+    await unlink(lock).catch(ignoreMissing);
+  }
 }
 
 function isMissing(error: unknown): boolean {

@@ -211,6 +211,37 @@ export function objectStoreContract(
       expect((await store.get('race/one.m3u8', get))?.text).toBe(winners[0]);
     }, 30_000);
 
+    test('replaces an object only while it is the one that was read, whoever races', async () => {
+      const key = 'race/replaced.m3u8';
+      const changed = { name: 'StoreError', code: 'changed', retryable: false };
+      const first = await store.put(key, { text: 'first' }, playlist);
+      expect(first.etag).toEqual(expect.any(String));
+      expect((await store.get(key, get))?.etag).toBe(first.etag);
+      const second = await store.put(key, { text: 'second' }, { ...playlist, ifMatch: first.etag! });
+      const old = store.put(key, { text: 'third' }, { ...playlist, ifMatch: first.etag! });
+      await expect(old).rejects.toMatchObject(changed);
+      expect(await store.get(key, get)).toEqual({ text: 'second', ...second });
+
+      const racers = Array.from({ length: 8 }, (_, racer) => `racer ${racer}`);
+      const outcomes = await Promise.allSettled(
+        racers.map((text) => store.put(key, { text }, { ...playlist, ifMatch: second.etag! })),
+      );
+      const winners = racers.filter((_, racer) => outcomes[racer]?.status === 'fulfilled');
+      expect(winners).toHaveLength(1);
+      for (const outcome of outcomes) {
+        if (outcome.status === 'fulfilled') continue;
+        // Ceph answers some of them with 500.
+        expect(['changed', 'conflict', 'server']).toContain((outcome.reason as { code: string }).code);
+      }
+      expect((await store.get(key, get))?.text).toBe(winners[0]);
+
+      await store.delete([key], never);
+      const gone = store.put(key, { text: 'again' }, { ...playlist, ifMatch: second.etag! });
+      await expect(gone).rejects.toMatchObject(changed);
+      expect(await store.get(key, get)).toBeUndefined();
+      expect((await list('race/')).map((entry) => entry.key)).not.toContain(key);
+    }, 30_000);
+
     test('says that the local file is at fault, and stores nothing', async () => {
       const bytes = randomBytes(1000);
       const whole = await fileOf(bytes);

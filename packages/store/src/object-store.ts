@@ -6,6 +6,8 @@ export interface PutOptions {
   cacheControl?: string;
   /** Store only when the key does not exist yet; else a StoreError `exists`. Needs `conditionalWrites`. */
   ifAbsent?: boolean;
+  /** Store only while the object is the one of this `etag`; else a StoreError `changed`. Needs `conditionalWrites`. */
+  ifMatch?: string;
   /** Playlists go over sockets of their own, so that none waits behind segments. Default `segment`. */
   lane?: 'segment' | 'playlist';
   /** Aborts the request; the object is then stored or not. */
@@ -13,7 +15,7 @@ export interface PutOptions {
 }
 
 export interface PutResult {
-  /** Opaque. */
+  /** Opaque. Of every text where the store has `conditionalWrites`. */
   etag?: string;
 }
 

@@ -70,7 +70,7 @@ export class S3Store implements Backend {
   }
 
   async put(key: string, body: Body, options: PutOptions): Promise<PutResult> {
-    const { contentType, cacheControl, ifAbsent = false, lane = 'segment', signal } = options;
+    const { contentType, cacheControl, ifAbsent = false, ifMatch, lane = 'segment', signal } = options;
     const doing = `put ${key} to ${this.name}`;
     begin(signal, doing);
     const params = {
@@ -78,13 +78,14 @@ export class S3Store implements Backend {
       ContentType: contentType,
       ...(cacheControl !== undefined && { CacheControl: cacheControl }),
       ...(ifAbsent && { IfNoneMatch: '*' }),
+      ...(ifMatch !== undefined && { IfMatch: ifMatch }),
       ...(this.location.acl !== undefined && { ACL: this.location.acl as ObjectCannedACL }),
     };
     const client = this.clients[lane];
     try {
       const bytes = sizeOf(body);
       // Servers that know conditions know them on PutObject; on CompleteMultipartUpload some ignore them.
-      if (bytes > this.location.multipartAboveBytes && !ifAbsent) {
+      if (bytes > this.location.multipartAboveBytes && !ifAbsent && ifMatch === undefined) {
         return await putInParts(client, params, body, bytes, doing, signal);
       }
       const { ETag } = await client.send(
@@ -93,7 +94,12 @@ export class S3Store implements Backend {
       );
       return etagOf(ETag);
     } catch (error) {
-      throw this.#error(error, doing, signal);
+      const told = this.#error(error, doing, signal);
+      // S3 says of an object that is gone that there is no such key.
+      if (ifMatch === undefined || (told.code !== 'exists' && !isMissingKey(error))) throw told;
+      throw new StoreError('changed', `Cannot ${doing}: it is not the object that was read; read it again`, {
+        cause: error,
+      });
     }
   }
 
@@ -287,6 +293,7 @@ function isReserved(key: string): boolean {
   return key.slice(key.lastIndexOf('/') + 1).startsWith(RESERVED_PREFIX);
 }
 
+/** Without its quotes: AWS takes it either way, Ceph only so. */
 function etagOf(etag: string | undefined): { etag?: string } {
-  return etag === undefined ? {} : { etag };
+  return etag === undefined ? {} : { etag: etag.replaceAll('"', '') };
 }

@@ -8,6 +8,7 @@
  * - `not-writable` the folder cannot be written to, or is none
  * - `full` no room left
  * - `exists` the key exists already (`ifAbsent`)
+ * - `changed` the object is not the one it was (`ifMatch`): somebody wrote or deleted it
  * - `conflict` another write of the same key was under way
  * - `too-large` the object is larger than asked for, or than the store takes
  * - `refused` the store does not take such a request (an ACL header, an option it does not know)
@@ -25,6 +26,7 @@ export type StoreErrorCode =
   | 'not-writable'
   | 'full'
   | 'exists'
+  | 'changed'
   | 'conflict'
   | 'too-large'
   | 'refused'

@@ -31,6 +31,7 @@ describe('ChannelWorker', () => {
     const link: SourceLink = {
       facts: { rendition: 'main', source: 'one', session, target: 6 },
       tell: (message) => void told.push(message),
+      refuse: () => undefined,
     };
     await found.worker.open();
     await found.worker.attach(link);

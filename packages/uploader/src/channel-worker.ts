@@ -1,7 +1,8 @@
 import type { DateRange } from '@hls-uplink/hls';
-import type { Announcement, SegmentId, Tracks, UploaderMessage } from '@hls-uplink/protocol';
+import type { Announcement, RefusedCode, SegmentId, Tracks, UploaderMessage } from '@hls-uplink/protocol';
 import { Backoff, errorCode, errorText, sleep, type Logger } from '@hls-uplink/runtime';
 import type { ChannelEvent, Effect, SourceFacts } from './channel/event.js';
+import type { Owner } from './channel/ownership.js';
 import { isSettled } from './channel/source.js';
 import type { ChannelSettings, ChannelState } from './channel/state.js';
 import type { ChannelLogic } from './channel-logic.js';
@@ -10,14 +11,19 @@ import type { Journal } from './journal.js';
 import type { JournalRecord, NewRecord } from './journal-record.js';
 import { LiveMark } from './live-mark.js';
 import type { OwnSpool } from './own-spool.js';
+import type { ReadBack } from './channel/reopen.js';
+import type { PlaylistPut } from './playlist-lane.js';
 import { readBack } from './read-back.js';
 import type { SteadyClock } from './steady-clock.js';
 import type { StoreLanes } from './store-lanes.js';
+import { Rival } from './rival.js';
 import { StoreRetry } from './store-retry.js';
 import { Sweep } from './sweep.js';
 
 /** No playlist is written for so long, in target durations, only in an outage of the store (HLS-RULES 5). */
 const OUTAGE_TARGETS = 1.5;
+/** How often another uploader's playlists are looked at while it is waited for, milliseconds. */
+const LOOK_MS = 2000;
 /** A `tick` that changes nothing must not become a busy loop. */
 const LEAST_TICK_MS = 5;
 
@@ -36,12 +42,18 @@ export interface ChannelWorkerOptions {
   ownSpool: OwnSpool;
   clock: SteadyClock;
   logger: Logger;
+  /** What the channel's worker before this one has still to do; that one was overtaken. */
+  after?: Promise<unknown>;
+  /** The store has what neither this uploader wrote nor has read: the channel must be read again. */
+  overtaken: (worker: ChannelWorker) => void;
 }
 
 /** A connected source, as the worker sees it. */
 export interface SourceLink {
   readonly facts: SourceFacts;
   tell(message: UploaderMessage): void;
+  /** The connection ends; the source may come again. */
+  refuse(code: RefusedCode, reason: string): void;
 }
 
 /** What was dropped the state counts, for each rendition. */
@@ -72,12 +84,20 @@ export class ChannelWorker {
   #reducing = false;
   #opened: Promise<void> | undefined;
   #isOpen = false;
+  /** A source is there: then another uploader is not waited for, unless it has overtaken this one. */
+  #hasSource = false;
+  #rival: Owner | undefined;
+  #look = new AbortController();
+  #looked: () => void = () => undefined;
   #cancelTick: (() => void) | undefined;
 
   constructor(options: ChannelWorkerOptions) {
-    this.#options = options;
+    this.#options = {
+      ...options,
+      settings: { ...options.settings, fenced: options.lanes.store.capabilities.conditionalWrites },
+    };
     this.#logger = options.logger.child({ channel: options.id });
-    this.#state = options.logic.openChannel(options.settings);
+    this.#state = options.logic.openChannel(this.#options.settings);
     this.#deletions = new Deletions({
       lanes: options.lanes,
       clock: options.clock.clock,
@@ -125,6 +145,20 @@ export class ChannelWorker {
   open(playlistKey?: string): Promise<void> {
     this.#opened ??= this.#open(playlistKey);
     return this.#opened;
+  }
+
+  /** As `open`, for a source that is there. @returns who else publishes the channel, when it is that one's */
+  async openFor(playlistKey: string): Promise<Owner | undefined> {
+    this.#hasSource = true;
+    this.#look.abort();
+    const looked = new Promise<void>((resolve) => (this.#looked = resolve));
+    await Promise.race([this.open(playlistKey), looked]);
+    return this.#rival;
+  }
+
+  /** Resolves when what it was doing to the journal is done. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#accepting.values());
   }
 
   /** The source is there. What was connected under this session before must have been detached. */
@@ -232,6 +266,8 @@ export class ChannelWorker {
       if (record.type === 'session') known.add(playlistKeyOf(settings.channel, record.facts));
     }
     const retry = new StoreRetry({ health: lanes.health, clock }, { firstMs: 500, longestMs: 10_000 });
+    const rival = new Rival(settings.writer);
+    await this.#options.after;
     for (;;) {
       try {
         const playlists = await readBack(lanes.store, settings.channel, known, {
@@ -239,6 +275,8 @@ export class ChannelWorker {
           signal: this.#stopped.signal,
         });
         lanes.health.succeeded();
+        if (await this.#mustWait(rival, playlists)) continue;
+        for (const { key, etag } of playlists) lanes.playlists.saw(key, etag);
         this.#dispatch({ type: 'opened', playlists });
         break;
       } catch (error) {
@@ -254,6 +292,28 @@ export class ChannelWorker {
     }
     this.#isOpen = true;
     this.#logger.debug('the channel is open', { phase: this.#state.phase });
+  }
+
+  /**
+   * Another uploader publishes the channel (DESIGN.md, rule 9): it is waited for until that is silent. A source that is
+   * there takes the channel along to this uploader at once, but not back and forth.
+   */
+  async #mustWait(rival: Rival, playlists: readonly ReadBack[]): Promise<boolean> {
+    const { lanes, clock, after } = this.#options;
+    const found = lanes.store.capabilities.conditionalWrites ? rival.look(playlists, clock.at()) : undefined;
+    const waits = found !== undefined && (after !== undefined || !this.#hasSource);
+    if (waits && this.#rival === undefined) {
+      this.#logger.warn(
+        'another uploader publishes this channel: it is left to it until that has been silent for three target durations',
+        { writer: found.writer },
+      );
+    }
+    this.#rival = waits ? found : undefined;
+    if (!waits) return false;
+    this.#looked();
+    await sleep(clock.clock, LOOK_MS, this.#look.signal);
+    this.#look = new AbortController();
+    return true;
   }
 
   /** What the journal has of this channel, as soon as it can be read. */
@@ -346,7 +406,7 @@ export class ChannelWorker {
   async #putPlaylist(effect: Extract<Effect, { type: 'put-playlist' }>): Promise<void> {
     const { view, rendition, version } = effect;
     const startedMs = this.#options.clock.at();
-    const outcome = await this.#options.lanes.playlists.put(effect);
+    const outcome = await this.#put(effect);
     if (outcome === 'failed') return this.#dispatch({ type: 'playlist-failed', view, rendition, version });
     if (outcome !== 'stored') return;
     const tookMs = this.#options.clock.at() - startedMs;
@@ -355,9 +415,21 @@ export class ChannelWorker {
   }
 
   async #putMultivariant(effect: Extract<Effect, { type: 'put-multivariant' }>): Promise<void> {
-    const outcome = await this.#options.lanes.playlists.put(effect);
+    const outcome = await this.#put(effect);
     if (outcome === undefined) return;
     this.#dispatch({ type: `multivariant-${outcome}`, version: effect.version });
+  }
+
+  async #put(put: Omit<PlaylistPut, 'owner'>): Promise<'stored' | 'failed' | undefined> {
+    const { lanes, settings } = this.#options;
+    const { fenced, writer } = settings;
+    const outcome = await lanes.playlists.put({
+      ...put,
+      ...(fenced && { owner: { writer, term: this.#state.term } }),
+    });
+    if (outcome !== 'overtaken') return outcome;
+    if (!this.#stopped.signal.aborted) this.#options.overtaken(this);
+    return undefined;
   }
 
   async #answer({ id, answer }: Extract<Effect, { type: 'answer' }>): Promise<void> {

@@ -80,7 +80,22 @@ export class Channels {
     for (const worker of this) worker.stop();
   }
 
-  #make(id: string, channel: string, lanes: StoreLanes): ChannelWorker {
+  /** The channel is read again from the store by a new worker; its sources come again. */
+  #overtaken(worker: ChannelWorker, channel: string, lanes: StoreLanes): void {
+    const { id } = worker;
+    const reason = `channel ${id} was written by somebody else: it is read again`;
+    this.options.logger.warn(
+      'the store has a playlist that this uploader did not write; the channel is read again',
+      {
+        channel: id,
+      },
+    );
+    worker.stop();
+    for (const link of worker.links()) link.refuse('superseded', reason);
+    void this.#make(id, channel, lanes, worker.settled()).open();
+  }
+
+  #make(id: string, channel: string, lanes: StoreLanes, after?: Promise<unknown>): ChannelWorker {
     const { settings, logic, journal, ownSpool, clock, logger, segmentUrlPrefix } = this.options;
     const isPrefixed = segmentUrlPrefix !== undefined && lanes === this.options.lanes;
     const worker = new ChannelWorker({
@@ -93,6 +108,8 @@ export class Channels {
       ownSpool,
       clock,
       logger,
+      ...(after && { after }),
+      overtaken: (one) => this.#overtaken(one, channel, lanes),
     });
     this.#workers.set(id, worker);
     return worker;

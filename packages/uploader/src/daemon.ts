@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { createSystemdNotifier, type Clock, type Logger, type SystemdNotifier } from '@hls-uplink/runtime';
 import { openStore } from '@hls-uplink/store';
 import { channelLogic } from './channel-logic.js';
@@ -42,7 +40,7 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
     const ports = { listen: settings.listen.port, http: settings.http.port };
     return { ports, stop: () => systemd.close() };
   }
-  const { journal, ownSpool, ownFolder } = opened;
+  const { journal, ownSpool, ownFolder, writer } = opened;
   const files = new SpoolFiles(settings.spoolRoots);
 
   // What the journal names is read from the own spool, too; what a peer names never is.
@@ -77,7 +75,7 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
       ...(windowSeconds !== undefined && { windowSeconds }),
       ...(retention !== undefined && { retention }),
       ...(startOffset !== undefined && { startOffset }),
-      writer: `${hostname().replaceAll(/[^A-Za-z0-9_.-]/g, '_')}-${randomBytes(4).toString('hex')}`,
+      writer,
       ...(targetDuration !== undefined && { targetDuration }),
       ...(awayTimeoutMs !== undefined && { awayTimeoutMs }),
     },

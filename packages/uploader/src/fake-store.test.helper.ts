@@ -12,8 +12,11 @@ export type Fault = 'fail' | 'deny' | 'lose-answer' | 'hang';
 /** A store in memory that fails on demand: `fault` is asked before each put. */
 export class FakeStore implements ObjectStore {
   readonly name = 'fake:';
-  readonly capabilities = { conditionalWrites: false, headers: true, list: true };
-  readonly objects = new Map<string, { text: string; options: PutOptions; modifiedMs: number }>();
+  readonly capabilities;
+  readonly objects = new Map<
+    string,
+    { text: string; etag: string; options: PutOptions; modifiedMs: number }
+  >();
   readonly puts: string[] = [];
   readonly inFlight = new Set<string>();
   mostInFlight = 0;
@@ -23,10 +26,15 @@ export class FakeStore implements ObjectStore {
   getFault: () => boolean = () => false;
   /** Puts wait here when set. */
   gate: Promise<void> | undefined;
+  constructor({ conditionalWrites = false } = {}) {
+    this.capabilities = { conditionalWrites, headers: true, list: true };
+  }
+
   readonly #attempts = new Map<string, number>();
   #bytes = 0;
+  #puts = 0;
 
-  async put(key: string, body: Body, options: PutOptions): Promise<Record<string, never>> {
+  async put(key: string, body: Body, options: PutOptions): Promise<{ etag?: string }> {
     const attempt = (this.#attempts.get(key) ?? 0) + 1;
     this.#attempts.set(key, attempt);
     this.puts.push(key);
@@ -51,19 +59,24 @@ export class FakeStore implements ObjectStore {
           : 'file' in body
             ? await readFile(body.file, 'latin1')
             : Buffer.from(body.bytes).toString('latin1');
-      this.objects.set(key, { text, options, modifiedMs: this.nowMs });
+      const found = this.objects.get(key);
+      if (options.ifAbsent && found) throw new StoreError('exists', `put ${key}: it exists`);
+      if (options.ifMatch !== undefined && options.ifMatch !== found?.etag)
+        throw new StoreError('changed', `put ${key}: it has changed`);
+      const etag = `${this.#puts++}`;
+      this.objects.set(key, { text, etag, options, modifiedMs: this.nowMs });
       if (fault === 'lose-answer') throw new StoreError('unreachable', `put ${key}: connection reset`);
-      return {};
+      return { etag };
     } finally {
       this.inFlight.delete(key);
       this.#bytes -= size;
     }
   }
 
-  get(key: string): Promise<{ text: string } | undefined> {
+  get(key: string): Promise<{ text: string; etag: string } | undefined> {
     if (this.getFault()) return Promise.reject(new StoreError('unreachable', `get ${key}: no connection`));
     const found = this.objects.get(key);
-    return Promise.resolve(found && { text: found.text });
+    return Promise.resolve(found && { text: found.text, etag: found.etag });
   }
 
   async *list(prefix: string): AsyncIterable<StoredEntry> {

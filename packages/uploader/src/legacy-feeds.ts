@@ -11,6 +11,7 @@ import {
   ptsDuration,
   renditionName,
   type LegacyLine,
+  type RefusedCode,
   type Segment,
   type SegmentId,
   type UploaderMessage,
@@ -59,9 +60,14 @@ const FORGET_MS = 7 * 24 * 60 * 60 * 1000;
 class LegacyFeed implements SourceLink {
   cancelSilence: () => void = () => undefined;
 
-  constructor(readonly facts: SourceFacts) {}
+  constructor(
+    readonly facts: SourceFacts,
+    readonly worker: ChannelWorker,
+  ) {}
 
   tell(_message: UploaderMessage): void {}
+
+  refuse(_code: RefusedCode, _reason: string): void {}
 }
 
 interface Copy {
@@ -241,24 +247,27 @@ export class LegacyFeeds {
     const rendition = renditionOf(line);
     const key = `${worker.id}/${rendition}`;
     let feed = this.#feeds.get(key);
-    if (feed && feed.facts.session !== session) {
+    if (feed && (feed.facts.session !== session || feed.worker !== worker)) {
       feed.cancelSilence();
-      await worker.detach(feed);
+      await feed.worker.detach(feed);
       feed = undefined;
     }
     if (!feed) {
-      feed = new LegacyFeed({
-        rendition,
-        source: 'legacy',
-        session,
-        target: line.segmentDuration,
-        names: {
-          bucket: line.bucketName,
-          index: line.index,
-          segmentPrefix: line.outputPrefix,
-          ...(line.httpPrefix !== '' && { urlPrefix: line.httpPrefix }),
+      feed = new LegacyFeed(
+        {
+          rendition,
+          source: 'legacy',
+          session,
+          target: line.segmentDuration,
+          names: {
+            bucket: line.bucketName,
+            index: line.index,
+            segmentPrefix: line.outputPrefix,
+            ...(line.httpPrefix !== '' && { urlPrefix: line.httpPrefix }),
+          },
         },
-      });
+        worker,
+      );
       this.#feeds.set(key, feed);
       worker.join(feed);
     }

@@ -38,6 +38,7 @@ describe('a live channel whose source is gone when the uploader starts again', (
     const link: SourceLink = {
       facts: { rendition: 'main', source: 'one', session, target: 6 },
       tell: () => undefined,
+      refuse: () => undefined,
     };
     await found.worker.open();
     await found.worker.attach(link);

@@ -1,5 +1,6 @@
 import { errorText, type Clock, type Logger } from '@hls-uplink/runtime';
-import type { ObjectStore } from '@hls-uplink/store';
+import { StoreError, type ObjectStore, type StoredObject } from '@hls-uplink/store';
+import { ownerOf, type Owner } from './channel/ownership.js';
 import { playlistCacheControl, PLAYLIST_TYPE } from './cache-control.js';
 import type { StoreHealth } from './store-health.js';
 import { StoreRetry } from './store-retry.js';
@@ -20,7 +21,12 @@ export interface PlaylistPut {
   key: string;
   text: string;
   maxAgeSeconds: number;
+  /** Whose it is, where the store has conditional writes. */
+  owner?: Owner;
 }
+
+/** `overtaken`: somebody else wrote it, so that the channel is no more what this uploader takes it for. */
+export type PlaylistOutcome = 'stored' | 'failed' | 'overtaken';
 
 /**
  * Puts playlists, on connections of their own, so that none waits behind a segment. The caller has one put in flight
@@ -32,6 +38,8 @@ export class PlaylistLane {
   readonly #draining = new AbortController();
   /** By key, of those that have failed and not succeeded since. */
   readonly #retries = new Map<string, StoreRetry>();
+  /** By key, of what is replaced by the next put, as it was last read or written; null: there is nothing. */
+  readonly #etags = new Map<string, string | null>();
   readonly #inFlight = new Set<Promise<unknown>>();
 
   constructor(options: PlaylistLaneOptions) {
@@ -39,7 +47,7 @@ export class PlaylistLane {
   }
 
   /** @returns what became of it, or nothing when the lane was closed meanwhile */
-  put(put: PlaylistPut): Promise<'stored' | 'failed' | undefined> {
+  put(put: PlaylistPut): Promise<PlaylistOutcome | undefined> {
     const running = this.#put(put);
     this.#inFlight.add(running);
     return running.finally(() => this.#inFlight.delete(running));
@@ -65,10 +73,18 @@ export class PlaylistLane {
     this.#aborted.abort();
   }
 
-  async #put({ key, text, maxAgeSeconds }: PlaylistPut): Promise<'stored' | 'failed' | undefined> {
+  /** What stands under these keys as the channel opens: what a put replaces. */
+  saw(key: string, etag: string | undefined): void {
+    this.#etags.set(key, etag ?? null);
+  }
+
+  async #put(put: PlaylistPut): Promise<PlaylistOutcome | undefined> {
+    const { key, text, maxAgeSeconds, owner } = put;
     const { store, health, clock, logger } = this.#options;
     try {
-      await timed(
+      if (owner && !this.#etags.has(key)) this.saw(key, (await this.#get(key))?.etag);
+      const etag = this.#etags.get(key);
+      const result = await timed(
         { clock, ms: TIMEOUT_MS, signal: this.#aborted.signal, doing: `put ${key} to ${store.name}` },
         (signal) =>
           store.put(
@@ -78,15 +94,19 @@ export class PlaylistLane {
               contentType: PLAYLIST_TYPE,
               cacheControl: playlistCacheControl(maxAgeSeconds),
               lane: 'playlist',
+              ...(owner && (etag ? { ifMatch: etag } : { ifAbsent: true })),
               signal,
             },
           ),
       );
+      if (owner) this.saw(key, result.etag);
     } catch (error) {
       if (this.#aborted.signal.aborted) return undefined;
+      if (isOvertaken(error))
+        return this.#lookAfter(put, new StoreError('conflict', errorText(error), { cause: error }));
       health.failed(error);
       logger.debug('a playlist could not be put', { key, error: errorText(error) });
-      return this.#lookAfter(key, text, error);
+      return this.#lookAfter(put, error);
     }
     this.#retries.delete(key);
     health.succeeded();
@@ -94,8 +114,8 @@ export class PlaylistLane {
   }
 
   /** After a failed write the store says what is true (DESIGN.md, "Who owns what"). */
-  async #lookAfter(key: string, text: string, first: unknown): Promise<'stored' | 'failed' | undefined> {
-    const { store, health, clock, logger } = this.#options;
+  async #lookAfter({ key, text, owner }: PlaylistPut, first: unknown): Promise<PlaylistOutcome | undefined> {
+    const { health, logger } = this.#options;
     const retry = this.#retries.get(key) ?? new StoreRetry(this.#options, { firstMs: 200, longestMs: 5000 });
     this.#retries.set(key, retry);
     let error = first;
@@ -103,11 +123,12 @@ export class PlaylistLane {
       await retry.wait(error, this.#draining.signal);
       if (this.#aborted.signal.aborted) return undefined;
       try {
-        const found = await timed(
-          { clock, ms: TIMEOUT_MS, signal: this.#aborted.signal, doing: `get ${key} from ${store.name}` },
-          (signal) => store.get(key, { signal, maxBytes: MAX_PLAYLIST_BYTES }),
-        );
-        if (found?.text !== text) return this.#draining.signal.aborted ? undefined : 'failed';
+        const found = await this.#get(key);
+        if (owner) this.saw(key, found?.etag);
+        if (found?.text !== text) {
+          if (owner && found && !isOf(found.text, owner)) return 'overtaken';
+          return this.#draining.signal.aborted ? undefined : 'failed';
+        }
         logger.info('a playlist was stored although its answer was lost', { key });
         this.#retries.delete(key);
         health.succeeded();
@@ -119,4 +140,23 @@ export class PlaylistLane {
       }
     }
   }
+
+  #get(key: string): Promise<StoredObject | undefined> {
+    const { store, clock } = this.#options;
+    return timed(
+      { clock, ms: TIMEOUT_MS, signal: this.#aborted.signal, doing: `get ${key} from ${store.name}` },
+      (signal) => store.get(key, { signal, maxBytes: MAX_PLAYLIST_BYTES }),
+    );
+  }
+}
+
+const isOvertaken = (error: unknown): boolean =>
+  error instanceof StoreError && (error.code === 'changed' || error.code === 'exists');
+
+/** An I-frame playlist says nothing of its owner: it only ever follows its media playlist. */
+function isOf(text: string, owner: Owner): boolean {
+  const found = ownerOf(text);
+  return (
+    text.includes('#EXT-X-I-FRAMES-ONLY') || (found?.writer === owner.writer && found.term === owner.term)
+  );
 }

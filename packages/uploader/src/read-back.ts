@@ -26,7 +26,7 @@ export async function readBack(
       { clock, ms: TIMEOUT_MS, signal, doing: `get ${key} from ${store.name}` },
       (aborted) => store.get(key, { signal: aborted, maxBytes: MAX_PLAYLIST_BYTES }),
     );
-    return found && { key, text: found.text };
+    return found && { key, text: found.text, ...(found.etag !== undefined && { etag: found.etag }) };
   };
   const keys = new Set<string>([`${prefix}index.m3u8`]);
   if (store.capabilities.list) {

@@ -112,7 +112,11 @@ export class Session implements SourceLink {
   /** Opens the channel and says `welcome`; that may take as long as the store does. */
   async begin(): Promise<void> {
     try {
-      await this.#worker.open(playlistKeyOf(this.#hello.channel, this.facts));
+      const rival = await this.#worker.openFor(playlistKeyOf(this.#hello.channel, this.facts));
+      if (rival) {
+        const reason = `channel ${this.#worker.id} is published by another uploader (${rival.writer}): stop that one, or send all segmenters there`;
+        throw new Refusal('superseded', reason);
+      }
       if (this.#ended.signal.aborted) return;
       this.#takeOver();
       this.#check();

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Backoff, errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
+import { Backoff, errorCode, errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
 import { isDiskFull } from './folder.js';
 import { Journal } from './journal.js';
 import { OwnSpool } from './own-spool.js';
@@ -22,6 +25,8 @@ export interface StateFolder {
   journal: Journal;
   ownSpool: OwnSpool;
   ownFolder: string;
+  /** Who this uploader is in what it publishes; the same after a restart. */
+  writer: string;
 }
 
 /**
@@ -54,9 +59,26 @@ async function open({ folder, clock, logger }: StateFolderOptions): Promise<Stat
   const journal = await Journal.open({ folder, clock, logger });
   const ownFolder = join(folder, 'spool');
   try {
-    return { journal, ownFolder, ownSpool: await OwnSpool.open(ownFolder, (id) => journal.has(id)) };
+    const writer = await writerOf(folder);
+    return { journal, ownFolder, writer, ownSpool: await OwnSpool.open(ownFolder, (id) => journal.has(id)) };
   } catch (error) {
     await journal.close();
     throw error;
   }
+}
+
+/** The name of a copied machine tells it from the one it was copied from. */
+async function writerOf(folder: string): Promise<string> {
+  const path = join(folder, 'writer');
+  let id = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return '';
+  });
+  if (!/^[0-9a-f]{16}$/.test(id)) {
+    id = randomBytes(8).toString('hex');
+    await writeFile(path, id);
+  }
+  return `${hostname()
+    .replaceAll(/[^A-Za-z0-9_.-]/g, '_')
+    .slice(0, 100)}-${id}`;
 }

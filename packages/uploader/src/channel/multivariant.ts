@@ -1,6 +1,7 @@
 import { renderMultivariantPlaylist, type IFrameVariant, type Variant } from '@hls-uplink/hls';
 import { captionsOf } from './captions.js';
 import { hasIFrames, iFramesKey } from './i-frame.js';
+import { owned, ownerComments } from './ownership.js';
 import { lostAt } from './rendition.js';
 import { hasLeft } from './source.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
@@ -33,7 +34,7 @@ export function putMultivariant({ state, effects, at }: Turn): void {
     iFrameVariants: renditions
       .filter((rendition) => hasIFrames(state, rendition) && rendition.iFrames.isThere)
       .map((rendition) => iFrameVariant(state, rendition)),
-    comments: [],
+    comments: ownerComments(state),
   });
   if (text === state.multivariant.storedText) return;
   const version = ++state.multivariant.version;
@@ -56,6 +57,7 @@ export function multivariantStored({ state }: Turn, version: number): void {
   if (inFlight?.version !== version) return;
   state.multivariant.storedText = inFlight.text;
   delete state.multivariant.inFlight;
+  owned(state);
 }
 
 export function multivariantFailed({ state }: Turn, version: number): void {

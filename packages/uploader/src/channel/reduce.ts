@@ -9,6 +9,7 @@ import { change, lose, segmentKey } from './item.js';
 import { answerFarewells, end, endAt, start, startAt } from './life.js';
 import { waitsUntil } from './lost.js';
 import { multivariantFailed, multivariantStored, putMultivariant } from './multivariant.js';
+import { takeOver } from './ownership.js';
 import { advance } from './publish.js';
 import { reopen } from './reopen.js';
 import { renditionOf } from './rendition.js';
@@ -30,6 +31,8 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     phase: 'opening',
     life: 1,
     at: 0,
+    term: 1,
+    owned: true,
     firstEpoch: 1,
     lifeStartMs: 0,
     firstNumber: 0,
@@ -150,11 +153,13 @@ function proceed(turn: Turn): void {
   }
   stall(turn);
   end(turn);
-  for (const rendition of renditions) {
-    putVersion(turn, rendition);
-    putIFrames(turn, rendition);
+  if (takeOver(turn)) {
+    for (const rendition of renditions) {
+      putVersion(turn, rendition);
+      putIFrames(turn, rendition);
+    }
+    putMultivariant(turn);
   }
-  putMultivariant(turn);
   answerFarewells(turn);
 }
 

@@ -4,6 +4,7 @@ import { recallDateRanges } from './date-range.js';
 import { iFrameCount, isIFramesKey } from './i-frame.js';
 import { buildIFrames } from './i-frame-playlist.js';
 import { multivariantKey } from './multivariant.js';
+import { beginTerm } from './ownership.js';
 import { hasVideo, newRendition } from './rendition.js';
 import { newSource } from './source.js';
 import { readStateLine, type StateLine } from './state-line.js';
@@ -14,6 +15,8 @@ import { placeOf, TICKS_PER_MS } from './ticks.js';
 export interface ReadBack {
   key: string;
   text: string;
+  /** For the doer. */
+  etag?: string;
 }
 
 /** Goes on from what is published: the store is the truth (DESIGN.md, "Who owns what"). */
@@ -21,6 +24,10 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
   const { state, at } = turn;
   state.phase = 'starting';
   state.openedMs = at;
+  beginTerm(
+    state,
+    playlists.map(({ text }) => text),
+  );
   const read = playlists.flatMap(({ key, text }) => {
     if (key === multivariantKey(state)) {
       state.multivariant.storedText = text;

@@ -2,11 +2,9 @@ import type { MediaPlaylist } from '@hls-uplink/hls';
 import { sessionId, track } from '@hls-uplink/protocol';
 import * as z from 'zod';
 import { hasIFrames } from './i-frame.js';
+import { COMMENT_PREFIX } from './ownership.js';
 import { settledWhenStored, sourcesOf } from './source.js';
 import type { ChannelState, RenditionState } from './state.js';
-
-/** Begins the comment line; players ignore it (RFC 8216 §4.1). */
-const PREFIX = 'hls-uplink:';
 
 const ticks = z.number().int();
 const milliseconds = z.number();
@@ -75,7 +73,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
     v: 1,
     rendition: rendition.name,
     writer: state.settings.writer,
-    term: 1,
+    term: state.term,
     life: state.life,
     first: [state.firstNumber, state.firstEpoch, state.lifeStartMs],
     target: state.target!,
@@ -108,7 +106,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
       ...(rendition.stated && { stated: [rendition.stated.bandwidth, rendition.stated.average] }),
     },
   };
-  return PREFIX + JSON.stringify(line);
+  return COMMENT_PREFIX + JSON.stringify(line);
 }
 
 /**
@@ -116,9 +114,9 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
  * @throws Error when there is one and it is damaged, or does not fit the playlist
  */
 export function readStateLine({ comments, segments }: MediaPlaylist): StateLine | undefined {
-  const text = comments.find((comment) => comment.startsWith(PREFIX));
+  const text = comments.find((comment) => comment.startsWith(COMMENT_PREFIX));
   if (text === undefined) return undefined;
-  const line = stateLine.safeParse(parseJson(text.slice(PREFIX.length)));
+  const line = stateLine.safeParse(parseJson(text.slice(COMMENT_PREFIX.length)));
   const epochs = new Set(line.data?.clocks.map(([id]) => id));
   const fits =
     line.data?.starts.length === segments.length &&

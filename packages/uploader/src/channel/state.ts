@@ -24,6 +24,8 @@ export interface ChannelSettings {
   awayTimeoutMs?: number;
   /** Identity of this uploader in the state line. */
   writer: string;
+  /** The store has conditional writes: of several uploaders one owns the channel (DESIGN.md, rule 9). */
+  fenced?: boolean;
 }
 
 /** One mapping from timestamps to dates, made once and never adjusted (DESIGN.md, "Clocks and epochs"). */
@@ -227,6 +229,10 @@ export interface ChannelState {
   life: number;
   /** Of the newest event. */
   at: number;
+  /** This uploader's in the state line; the newest there was and one. */
+  term: number;
+  /** All that was published before is written back as this uploader's, or about to be; before, nothing else is written. */
+  owned: boolean;
   /** What the segmenters cut by, seconds; the first source's. */
   target?: number;
   /** EXT-X-TARGETDURATION, fixed for the life. */

@@ -33,6 +33,7 @@ export class Rig {
     segment: (_rendition: string, _index: number): boolean => true,
     playlist: (_rendition: string): 'stored' | 'failed' | 'held' => 'stored',
     iFrames: (_rendition: string): 'stored' | 'failed' | 'held' => 'stored',
+    multivariant: (): 'stored' | 'failed' | 'held' => 'stored',
     tookMs: 50,
     deletes: true,
   };
@@ -71,9 +72,13 @@ export class Rig {
         (view === 'live' ? this.texts : this.iFrames).set(effect.key, text);
         return [{ type: 'playlist-stored', view, rendition, version, tookMs: this.store.tookMs }];
       }
-      case 'put-multivariant':
+      case 'put-multivariant': {
+        const outcome = this.store.multivariant();
+        if (outcome === 'held') return [];
+        if (outcome === 'failed') return [{ type: 'multivariant-failed', version: effect.version }];
         this.multivariant = effect.text;
         return [{ type: 'multivariant-stored', version: effect.version }];
+      }
       case 'answer': {
         const { answer, id } = effect;
         const rendition = this.state.sources[id.session]?.facts.rendition;
