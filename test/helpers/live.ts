@@ -36,6 +36,8 @@ export interface LiveOptions {
   endOnEof?: boolean;
   /** The spools lie outside the uploader's spool roots, as on another machine. */
   remoteSpools?: boolean;
+  /** The segmenters know of a second uploader, too, which `startSpare` starts. */
+  spare?: boolean;
   /** Where the segmenters announce, when not at the uploader itself. */
   announceTo?: () => number;
 }
@@ -57,6 +59,8 @@ export class Live {
   readonly renditions: readonly Rendition[];
   readonly segmenters = new Map<string, StartedProcess>();
   uploader: StartedProcess | undefined;
+  spare: StartedProcess | undefined;
+  private sparePort = 0;
   private encoder: Encoder | undefined;
 
   private constructor(
@@ -74,7 +78,9 @@ export class Live {
     await mkdir(join(folder, 'spool'));
     await mkdir(join(folder, 'www'));
     const site = await serveStatic({ folder: join(folder, 'www') });
-    return new Live(folder, await freePort(), await freePort(), site, options);
+    const live = new Live(folder, await freePort(), await freePort(), site, options);
+    if (options.spare) live.sparePort = await freePort();
+    return live;
   }
 
   get names(): string[] {
@@ -94,12 +100,20 @@ export class Live {
   }
 
   async startUploader(journal = 'journal'): Promise<void> {
+    this.uploader = await this.uploaderAt(this.port, this.httpPort, journal);
+  }
+
+  async startSpare(): Promise<void> {
+    this.spare = await this.uploaderAt(this.sparePort, 0, 'spare-journal');
+  }
+
+  private async uploaderAt(port: number, httpPort: number, journal: string): Promise<StartedProcess> {
     const { store, remoteSpools } = this.options;
-    this.uploader = await start(
+    const uploader = await start(
       process.execPath,
       [
         UPLOADER,
-        ...['--listen', `127.0.0.1:${this.port}`, '--http', `127.0.0.1:${this.httpPort}`],
+        ...['--listen', `127.0.0.1:${port}`, '--http', `127.0.0.1:${httpPort}`],
         ...['--store', store?.url ?? `file://${this.folder}/www`],
         ...['--journal', join(this.folder, journal)],
         ...['--spool-root', join(this.folder, remoteSpools ? 'nothing-here' : 'spool')],
@@ -107,16 +121,19 @@ export class Live {
       ],
       { name: 'uploader', env: { ...store?.env } },
     );
-    await this.uploader.waitForLine(/"message":"ready"/, 20_000);
+    await uploader.waitForLine(/"message":"ready"/, 20_000);
+    return uploader;
   }
 
   async startSegmenter(name: string): Promise<StartedProcess> {
-    const { target = 4, endOnEof, announceTo } = this.options;
+    const { target = 4, endOnEof, announceTo, spare } = this.options;
+    const ports = [announceTo?.() ?? this.port, ...(spare ? [this.sparePort] : [])];
+    const uploaders = ports.map((port) => `127.0.0.1:${port}`);
     const segmenter = await start(
       process.execPath,
       [
         SEGMENTER,
-        ...['--uploader', `127.0.0.1:${announceTo?.() ?? this.port}`, '--spool', join(this.folder, 'spool')],
+        ...['--uploader', uploaders.join(','), '--spool', join(this.folder, 'spool')],
         ...['--channel', 'live', '--rendition', name, '--renditions', this.names.join(',')],
         ...['--segment-duration', String(target)],
         ...(endOnEof ? ['--end-on-eof'] : []),
@@ -181,6 +198,7 @@ export class Live {
     this.encoder?.kill();
     for (const segmenter of this.segmenters.values()) segmenter.kill('SIGKILL');
     await this.uploader?.stop();
+    await this.spare?.stop();
     await this.site.close();
     await rm(this.folder, { recursive: true, force: true });
   }

@@ -26,7 +26,7 @@ export class Uploader {
     this.scene.audience.restarted(journal);
     if (journal === 'empty') this.journal = [];
     const { window = 6 } = this.scene.options;
-    this.state = openChannel({ channel: 'live', window, iFrames: true, writer: `uploader-${this.life}` });
+    this.state = openChannel({ channel: 'live', window, iFrames: true, writer: `uploader-${this.life}`, fenced: true });
     const playlists = [...this.scene.store.texts].map(([key, text]) => ({ key, text }));
     this.happen({ type: 'opened', playlists });
     for (const { facts, tracks, announcement } of [...this.journal]) {
