@@ -1,29 +1,24 @@
 import type { DateRange } from '@hls-uplink/hls';
 import type { Announcement, RefusedCode, SegmentId, Tracks, UploaderMessage } from '@hls-uplink/protocol';
-import { Backoff, errorCode, errorText, sleep, type Logger } from '@hls-uplink/runtime';
+import { errorText, type Logger } from '@hls-uplink/runtime';
 import type { ChannelEvent, Effect, SourceFacts } from './channel/event.js';
 import type { Owner } from './channel/ownership.js';
 import { isSettled } from './channel/source.js';
 import type { ChannelSettings, ChannelState } from './channel/state.js';
 import type { ChannelLogic } from './channel-logic.js';
+import { ChannelOpening } from './channel-opening.js';
 import { Deletions } from './deletions.js';
 import type { Journal } from './journal.js';
-import type { JournalRecord, NewRecord } from './journal-record.js';
+import type { NewRecord } from './journal-record.js';
 import { LiveMark } from './live-mark.js';
 import type { OwnSpool } from './own-spool.js';
-import type { ReadBack } from './channel/reopen.js';
 import type { PlaylistPut } from './playlist-lane.js';
-import { readBack } from './read-back.js';
 import type { SteadyClock } from './steady-clock.js';
 import type { StoreLanes } from './store-lanes.js';
-import { Rival } from './rival.js';
-import { StoreRetry } from './store-retry.js';
 import { Sweep } from './sweep.js';
 
 /** No playlist is written for so long, in target durations, only in an outage of the store (HLS-RULES 5). */
 const OUTAGE_TARGETS = 1.5;
-/** How often another uploader's playlists are looked at while it is waited for, milliseconds. */
-const LOOK_MS = 2000;
 /** A `tick` that changes nothing must not become a busy loop. */
 const LEAST_TICK_MS = 5;
 
@@ -76,6 +71,7 @@ export class ChannelWorker {
   readonly #links = new Map<string, SourceLink>();
   readonly #events: ChannelEvent[] = [];
   readonly #accepting = new Map<string, Promise<void>>();
+  readonly #opening: ChannelOpening;
   readonly #deletions: Deletions;
   readonly #sweep: Sweep;
   readonly #liveMark: LiveMark;
@@ -84,11 +80,6 @@ export class ChannelWorker {
   #reducing = false;
   #opened: Promise<void> | undefined;
   #isOpen = false;
-  /** A source is there: then another uploader is not waited for, unless it has overtaken this one. */
-  #hasSource = false;
-  #rival: Owner | undefined;
-  #look = new AbortController();
-  #looked: () => void = () => undefined;
   #cancelTick: (() => void) | undefined;
 
   constructor(options: ChannelWorkerOptions) {
@@ -98,6 +89,18 @@ export class ChannelWorker {
     };
     this.#logger = options.logger.child({ channel: options.id });
     this.#state = options.logic.openChannel(this.#options.settings);
+    const { id, settings, lanes, journal, clock, after } = options;
+    this.#opening = new ChannelOpening({
+      id,
+      channel: settings.channel,
+      writer: settings.writer,
+      wasOvertaken: after !== undefined,
+      lanes,
+      journal,
+      clock,
+      logger: this.#logger,
+      signal: this.#stopped.signal,
+    });
     this.#deletions = new Deletions({
       lanes: options.lanes,
       clock: options.clock.clock,
@@ -149,11 +152,8 @@ export class ChannelWorker {
 
   /** As `open`, for a source that is there. @returns who else publishes the channel, when it is that one's */
   async openFor(playlistKey: string): Promise<Owner | undefined> {
-    this.#hasSource = true;
-    this.#look.abort();
-    const looked = new Promise<void>((resolve) => (this.#looked = resolve));
-    await Promise.race([this.open(playlistKey), looked]);
-    return this.#rival;
+    await Promise.race([this.open(playlistKey), this.#opening.sourceCame()]);
+    return this.#opening.other;
   }
 
   /** Resolves when what it was doing to the journal is done. */
@@ -259,84 +259,20 @@ export class ChannelWorker {
   }
 
   async #open(playlistKey: string | undefined): Promise<void> {
-    const { lanes, settings } = this.#options;
-    const { clock } = this.#options.clock;
+    const { settings, after } = this.#options;
     const known = new Set<string>(playlistKey === undefined ? [] : [playlistKey]);
-    for (const record of await this.#records()) {
+    for (const record of await this.#opening.records()) {
       if (record.type === 'session') known.add(playlistKeyOf(settings.channel, record.facts));
     }
-    const retry = new StoreRetry({ health: lanes.health, clock }, { firstMs: 500, longestMs: 10_000 });
-    const rival = new Rival(settings.writer);
-    await this.#options.after;
-    for (;;) {
-      try {
-        const playlists = await readBack(lanes.store, settings.channel, known, {
-          clock,
-          signal: this.#stopped.signal,
-        });
-        lanes.health.succeeded();
-        if (await this.#mustWait(rival, playlists)) continue;
-        for (const { key, etag } of playlists) lanes.playlists.saw(key, etag);
-        this.#dispatch({ type: 'opened', playlists });
-        break;
-      } catch (error) {
-        if (this.#stopped.signal.aborted) return never();
-        lanes.health.failed(error);
-        await retry.wait(error, this.#stopped.signal);
-      }
-    }
-    for (const record of await this.#records()) {
+    await after;
+    this.#dispatch({ type: 'opened', playlists: await this.#opening.playlists(known) });
+    for (const record of await this.#opening.records()) {
       if (record.type === 'session') this.#connected(record.facts, { replayed: true });
       if (record.type === 'tracks') this.#dispatch({ type: 'tracks', tracks: record.tracks });
       if (record.type === 'accepted') this.#dispatch({ type: 'accepted', announcement: record.announcement });
     }
     this.#isOpen = true;
     this.#logger.debug('the channel is open', { phase: this.#state.phase });
-  }
-
-  /**
-   * Another uploader publishes the channel (DESIGN.md, rule 9): it is waited for until that is silent. A source that is
-   * there takes the channel along to this uploader at once, but not back and forth.
-   */
-  async #mustWait(rival: Rival, playlists: readonly ReadBack[]): Promise<boolean> {
-    const { lanes, clock, after } = this.#options;
-    const found = lanes.store.capabilities.conditionalWrites ? rival.look(playlists, clock.at()) : undefined;
-    const waits = found !== undefined && (after !== undefined || !this.#hasSource);
-    if (waits && this.#rival === undefined) {
-      this.#logger.warn(
-        'another uploader publishes this channel: it is left to it until that has been silent for three target durations',
-        { writer: found.writer },
-      );
-    }
-    this.#rival = waits ? found : undefined;
-    if (!waits) return false;
-    this.#looked();
-    await sleep(clock.clock, LOOK_MS, this.#look.signal);
-    this.#look = new AbortController();
-    return true;
-  }
-
-  /** What the journal has of this channel, as soon as it can be read. */
-  async #records(): Promise<JournalRecord[]> {
-    const { journal, clock } = this.#options;
-    const backoff = new Backoff({ firstMs: 500, longestMs: 10_000 });
-    while (!this.#stopped.signal.aborted) {
-      try {
-        const records: JournalRecord[] = [];
-        for await (const record of journal.replay(this.id)) records.push(record);
-        return records;
-      } catch (error) {
-        if (this.#stopped.signal.aborted) break;
-        if (errorCode(error) === undefined) throw error;
-        if (backoff.attempts === 0) {
-          this.#logger.error('the journal cannot be read: check its disk; the channel opens when it can be', {
-            error: errorText(error),
-          });
-        }
-        await sleep(clock.clock, backoff.next(), this.#stopped.signal);
-      }
-    }
-    return never();
   }
 
   /** The journal has what the peer said: what the operator sets may be another at the next start. */
@@ -448,9 +384,6 @@ export class ChannelWorker {
     }
   }
 }
-
-/** What a stopped worker is waited for. */
-const never = (): Promise<never> => new Promise(() => undefined);
 
 /** Key of a rendition's media playlist. */
 export function playlistKeyOf(
