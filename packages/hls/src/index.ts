@@ -1,5 +1,6 @@
 export { clientValue, renderDateRange, type DateRange } from './date-range.js';
 export * from './i-frame-playlist.js';
+export { type Key } from './key.js';
 export { type ParseLimits } from './lines.js';
 export * from './media-playlist.js';
 export * from './media-segment.js';

@@ -6,6 +6,7 @@ declare module 'm3u8-parser' {
     dateTimeString?: string;
     dateTimeObject?: Date;
     discontinuity?: boolean;
+    key?: { method: string; uri: string; iv: Uint32Array };
   }
 
   export interface Playlist {

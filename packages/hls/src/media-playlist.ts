@@ -1,5 +1,6 @@
 import { parseDateRange, renderDateRange } from './date-range.js';
 import { formatExtinf, parseExtinf } from './extinf.js';
+import { parseKey, renderKey, type Key } from './key.js';
 import {
   commentLine,
   decimalInteger,
@@ -35,6 +36,7 @@ export function renderMediaPlaylist(playlist: MediaPlaylist): string {
 export function renderMediaSegment(segment: MediaSegment): string {
   const tags =
     (segment.discontinuity ? '#EXT-X-DISCONTINUITY\n' : '') +
+    (segment.key ? `${renderKey(segment.key)}\n` : '') +
     (segment.programDateTimeMs === undefined
       ? ''
       : `#EXT-X-PROGRAM-DATE-TIME:${formatProgramDateTime(segment.programDateTimeMs)}\n`) +
@@ -91,6 +93,8 @@ class MediaPlaylistParser {
   #next: Partial<MediaSegment> = {};
   #started = false;
   #dateRanges = 0;
+  /** Holds until the next EXT-X-KEY. */
+  #key: Key | undefined;
 
   constructor(private readonly maxEntries: number) {}
 
@@ -128,6 +132,7 @@ class MediaPlaylistParser {
 
   #uri(uri: string, line: number): void {
     const { duration90k, programDateTimeMs, discontinuity = false, gap = false, dateRanges } = this.#next;
+    const key = this.#next.key ?? (gap ? undefined : this.#key);
     if (duration90k === undefined) {
       throw new PlaylistError('stray-uri', line, `there is no EXTINF for ${excerpt(uri)}`);
     }
@@ -143,6 +148,7 @@ class MediaPlaylistParser {
       duration90k,
       ...(programDateTimeMs === undefined ? {} : { programDateTimeMs }),
       discontinuity,
+      ...(key && { key }),
       gap,
       ...(dateRanges && { dateRanges }),
     });
@@ -163,6 +169,12 @@ class MediaPlaylistParser {
       case 'EXT-X-DATERANGE':
         this.#dateRange(value, line);
         return;
+      case 'EXT-X-KEY': {
+        const key = parseKey(value, line);
+        this.#key = key.method === 'NONE' ? undefined : key;
+        this.#about({ key });
+        return;
+      }
       case 'EXT-X-DISCONTINUITY':
         this.#about({ discontinuity: true });
         return;
@@ -201,15 +213,15 @@ class MediaPlaylistParser {
         this.#endList = true;
         return;
       default:
-        this.#other(name, value, line);
+        this.#other(name, line);
     }
   }
 
-  #other(name: string, value: string, line: number): void {
+  #other(name: string, line: number): void {
     if (MULTIVARIANT.has(name)) {
       throw new PlaylistError('wrong-kind', line, `${name} belongs into a multivariant playlist`);
     }
-    if (UNSUPPORTED.has(name) || (name === 'EXT-X-KEY' && !/^METHOD=NONE\s*(,|$)/.test(value))) {
+    if (UNSUPPORTED.has(name)) {
       throw new PlaylistError('unsupported-tag', line, `${name} cannot be carried on`);
     }
   }

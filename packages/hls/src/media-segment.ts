@@ -1,4 +1,5 @@
 import type { DateRange } from './date-range.js';
+import type { Key } from './key.js';
 
 /** One entry of a media playlist. */
 export interface MediaSegment {
@@ -9,6 +10,11 @@ export interface MediaSegment {
   programDateTimeMs?: number;
   /** EXT-X-DISCONTINUITY stands before it. */
   discontinuity: boolean;
+  /**
+   * EXT-X-KEY. On every entry that is encrypted, also where the tag of an earlier one holds for it, so that no entry changes
+   * when it becomes the first; a clear one that follows such needs `NONE`.
+   */
+  key?: Key;
   /** EXT-X-GAP */
   gap: boolean;
   /** EXT-X-DATERANGE before it; where they stand says nothing of when they are. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { clientValue, type DateRange } from './date-range.js';
+import type { Key } from './key.js';
 import type { MediaSegment } from './media-segment.js';
 import type { ClosedCaptions, MediaPlaylist, MultivariantPlaylist, Variant } from './playlist.js';
 
@@ -63,6 +64,25 @@ const plainDateRange = dateRange.map((range) => {
   return plain;
 });
 
+const key: fc.Arbitrary<Key> = fc.oneof(
+  fc.record({
+    method: fc.constant('AES-128' as const),
+    uri: uri.map((text) => text.replaceAll('"', '%22')),
+    iv: fc.stringMatching(/^[0-9A-F]{32}$/),
+  }),
+  fc.constant({ method: 'NONE' as const }),
+);
+
+/** What is clear says so where it follows what is encrypted. */
+function keyed(segments: MediaSegment[]): MediaSegment[] {
+  let isEncrypted = false;
+  return segments.map((one) => {
+    const own = one.key ?? (isEncrypted && !one.gap ? { method: 'NONE' as const } : undefined);
+    if (own) isEncrypted = own.method !== 'NONE';
+    return { ...one, ...(own && { key: own }) };
+  });
+}
+
 const segment = (dated: boolean): fc.Arbitrary<MediaSegment> =>
   fc
     .record({
@@ -73,12 +93,17 @@ const segment = (dated: boolean): fc.Arbitrary<MediaSegment> =>
       ),
       ...(dated ? { programDateTimeMs: date } : {}),
       discontinuity: fc.boolean(),
+      key: optional(key),
       gap: fc.boolean(),
       dateRanges: dated
         ? optional(fc.array(plainDateRange, { minLength: 1, maxLength: 3 }))
         : fc.constant(undefined),
     })
-    .map(({ dateRanges, ...rest }) => ({ ...rest, ...(dateRanges && { dateRanges }) }));
+    .map(({ dateRanges, key: own, ...rest }) => ({
+      ...rest,
+      ...(own && { key: own }),
+      ...(dateRanges && { dateRanges }),
+    }));
 
 /** Any that can be written: all of its segments have a date, or none has. */
 export const mediaPlaylist: fc.Arbitrary<MediaPlaylist> = fc.boolean().chain((dated) =>
@@ -91,7 +116,7 @@ export const mediaPlaylist: fc.Arbitrary<MediaPlaylist> = fc.boolean().chain((da
       independentSegments: fc.boolean(),
       startOffset: fc.integer({ min: -1e9, max: 1e9 }).map((thousandths) => thousandths / 1000),
       playlistType: fc.constantFrom('EVENT' as const, 'VOD' as const),
-      segments: fc.array(segment(dated), { maxLength: 12 }),
+      segments: fc.array(segment(dated), { maxLength: 12 }).map(keyed),
       endList: fc.boolean(),
       comments: fc.array(comment, { maxLength: 3 }),
     },
@@ -168,6 +193,8 @@ const fragments = [
   '#EXT-X-PROGRAM-DATE-TIME:2024-13-01T00:00:00Z\n',
   '#EXT-X-STREAM-INF:BANDWIDTH=1\n',
   '#EXT-X-KEY:METHOD=AES-128,URI="k"\n',
+  '#EXT-X-KEY:METHOD=AES-128,URI="k",IV=0x1\n',
+  '#EXT-X-KEY:METHOD=NONE\n',
   'x.ts\n',
 ];
 
