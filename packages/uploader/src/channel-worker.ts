@@ -13,6 +13,7 @@ import type { NewRecord } from './journal-record.js';
 import { LiveMark } from './live-mark.js';
 import type { OwnSpool } from './own-spool.js';
 import type { PlaylistPut } from './playlist-lane.js';
+import type { SegmentJob } from './segment-lane.js';
 import type { SteadyClock } from './steady-clock.js';
 import type { StoreLanes } from './store-lanes.js';
 import { Sweep } from './sweep.js';
@@ -75,7 +76,7 @@ export class ChannelWorker {
   readonly #deletions: Deletions;
   readonly #sweep: Sweep;
   readonly #liveMark: LiveMark;
-  readonly #unlisten: () => void;
+  readonly #unlisten: (() => void)[];
   #state: ChannelState;
   #reducing = false;
   #opened: Promise<void> | undefined;
@@ -117,11 +118,13 @@ export class ChannelWorker {
       named: () => options.logic.namedKeys(this.#state),
       remove: (keys) => this.#deletions.add(keys),
     });
-    this.#unlisten = options.lanes.health.onRecovered((silentMs) => {
+    const recovered = (silentMs: number): void => {
       // One object that fails beside others that don't is no outage: nobody's deadline is put off for it (rule 12).
       const outageMs = OUTAGE_TARGETS * 1000 * (this.#state.targetDuration ?? 0);
       if (this.#isOpen && silentMs >= outageMs) this.#dispatch({ type: 'store-recovered' });
-    });
+    };
+    const { health, keyHealth } = options.lanes;
+    this.#unlisten = [health, keyHealth].flatMap((one) => (one ? [one.onRecovered(recovered)] : []));
   }
 
   get id(): string {
@@ -238,7 +241,7 @@ export class ChannelWorker {
 
   stop(): void {
     this.#cancelTick?.();
-    this.#unlisten();
+    for (const unlisten of this.#unlisten) unlisten();
     this.#deletions.stop();
     this.#stopped.abort();
   }
@@ -331,12 +334,15 @@ export class ChannelWorker {
   }
 
   #putSegment({ id, rendition, key, path, bytes, crc32 }: Extract<Effect, { type: 'put-segment' }>): void {
-    const done = (outcome: 'stored' | 'lost'): void => {
-      if (outcome === 'lost') this.counts.lost++;
-      this.#dispatch({ type: outcome === 'stored' ? 'segment-stored' : 'segment-lost', id });
+    const done: SegmentJob['done'] = (outcome, encryption) => {
+      if (outcome === 'stored')
+        return this.#dispatch({ type: 'segment-stored', id, ...(encryption && { encryption }) });
+      this.counts.lost++;
+      this.#dispatch({ type: 'segment-lost', id });
     };
     const stream = `${this.id}/${rendition}`;
-    this.#options.lanes.segments.put({ stream, id, key, path, bytes, crc32, done });
+    const { channel } = this.#options.settings;
+    this.#options.lanes.segments.put({ stream, channel, rendition, id, key, path, bytes, crc32, done });
   }
 
   async #putPlaylist(effect: Extract<Effect, { type: 'put-playlist' }>): Promise<void> {

@@ -1,15 +1,20 @@
+import { isDeepStrictEqual } from 'node:util';
 import { createSystemdNotifier, type Clock, type Logger, type SystemdNotifier } from '@hls-uplink/runtime';
 import { openStore } from '@hls-uplink/store';
 import { channelLogic } from './channel-logic.js';
 import { Channels } from './channels.js';
 import { HttpServer } from './http-server.js';
+import { KeyLane } from './key-lane.js';
 import { LegacyFeeds } from './legacy-feeds.js';
 import type { Settings } from './options.js';
+import { SegmentKeys } from './segment-keys.js';
+import type { Encryption } from './segment-lane.js';
 import { UploaderServer } from './server.js';
 import { SpoolFiles } from './spool-files.js';
 import { openStateFolder, type StateFolder } from './state-folder.js';
 import { SteadyClock } from './steady-clock.js';
-import { storeLanes, type StoreLanes } from './store-lanes.js';
+import { StoreHealth } from './store-health.js';
+import { storeLanes, type StoreAccess, type StoreLanes } from './store-lanes.js';
 import { startWaitingServer } from './waiting-server.js';
 
 export interface DaemonDeps {
@@ -43,8 +48,10 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
   const { journal, ownSpool, ownFolder, writer } = opened;
   const files = new SpoolFiles(settings.spoolRoots);
 
+  const encryption = await openEncryption(settings, ownFolder, deps);
+  const keyStore = encryption?.lane?.options;
   // What the journal names is read from the own spool, too; what a peer names never is.
-  const lanesDeps = { clock, logger, files: new SpoolFiles([...settings.spoolRoots, ownFolder]) };
+  const lanesDeps = { clock, logger, files: new SpoolFiles([...settings.spoolRoots, ownFolder]), encryption };
   const lanesByUrl = new Map<string, StoreLanes>();
   const lanesOf = async (url: string): Promise<StoreLanes> => {
     const lanes = lanesByUrl.get(url) ?? storeLanes(await openStore(url, { env }), lanesDeps);
@@ -71,7 +78,8 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
   const channels = new Channels({
     settings: {
       window,
-      iFrames: iFramePlaylists,
+      // A picture cannot be decrypted alone (HLS-RULES 21).
+      iFrames: iFramePlaylists && !encryption,
       ...(windowSeconds !== undefined && { windowSeconds }),
       ...(retention !== undefined && { retention }),
       ...(startOffset !== undefined && { startOffset }),
@@ -95,6 +103,7 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
   const http = new HttpServer({
     channels,
     stores,
+    keyStore,
     journal,
     server,
     legacy,
@@ -105,7 +114,8 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
     ...(settings.store.location.kind === 'directory' && { folder: settings.store.location.path }),
   });
 
-  for (const { health } of stores) health.start();
+  const accesses: StoreAccess[] = [...stores, ...(keyStore ? [keyStore] : [])];
+  for (const { health } of accesses) health.start();
   channels.reopen();
   const stop = async (): Promise<void> => {
     void systemd.stopping();
@@ -117,7 +127,8 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
     await Promise.all(stores.map(({ playlists }) => playlists.drain(timeout.signal)));
     cancel();
     channels.stop();
-    for (const { health, store } of stores) {
+    encryption?.lane?.close();
+    for (const { health, store } of accesses) {
       health.stop();
       await store.close();
     }
@@ -141,6 +152,26 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
     await stop();
     throw error;
   }
+}
+
+/** A store of their own also where the URL is that of the segments: what holds it up is told as such. */
+async function openEncryption(
+  { encryption, store }: Settings,
+  folder: string,
+  { clock, logger, env }: DaemonDeps,
+): Promise<Encryption | undefined> {
+  if (!encryption) return undefined;
+  const { secret, rotation, keyStore, keyUrl } = encryption;
+  const keys = new SegmentKeys({ secret, rotation, url: keyUrl });
+  if (!keyStore) return { keys, folder };
+  const opened = await openStore(keyStore.url, { env });
+  if (isDeepStrictEqual(keyStore.location, store.location)) {
+    logger.warn('keys go where the segments go: whoever can fetch these can fetch their keys, too', {
+      keyStore: opened.name,
+    });
+  }
+  const health = new StoreHealth({ store: opened, clock, logger });
+  return { keys, folder, lane: new KeyLane({ store: opened, health, clock, logger }) };
 }
 
 /** While the disk is full the process lives, and says so where an operator looks. */

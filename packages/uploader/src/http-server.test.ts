@@ -8,8 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock } from '@hls-uplink/runtime';
 import { fakeLogic } from './fake-logic.test.helper.js';
+import { FakeStore } from './fake-store.test.helper.js';
 import { HttpServer } from './http-server.js';
 import { rangeOf } from './live-files.js';
+import { StoreHealth } from './store-health.js';
 import { Peer } from './peer.test.helper.js';
 import { until } from './until.test.helper.js';
 import { startUploader, type TestUploader } from './uploader.test.helper.js';
@@ -28,8 +30,10 @@ describe('HttpServer', () => {
   let http: HttpServer;
   let folder: string;
   let port: number;
+  let keyHealth: StoreHealth;
   const logic = fakeLogic();
   const segment = Buffer.from(Array.from({ length: 1880 }, (_, index) => index % 251));
+  const key = Buffer.from('0123456789abcdef');
   const playlist = '#EXTM3U\n#EXT-X-TARGETDURATION:7\n';
 
   /** The path goes as it is: fetch would tidy it up. */
@@ -62,6 +66,7 @@ describe('HttpServer', () => {
     await mkdir(join(folder, 'live'));
     await writeFile(join(folder, 'live/main.m3u8'), playlist);
     await writeFile(join(folder, 'live/main-1.ts'), segment);
+    await writeFile(join(folder, 'live/a-0-b.key'), key);
     await writeFile(join(folder, 'live/empty-1.ts'), '');
     // More than the system keeps for a viewer that reads nothing.
     await writeFile(join(folder, 'live/large-1.ts'), '');
@@ -73,9 +78,13 @@ describe('HttpServer', () => {
     await symlink('/etc', join(folder, 'etc'));
     execFileSync('mkfifo', [join(folder, 'live/fifo.ts')]);
     const { channels, journal, server, legacy, ownSpool, lanes } = uploader;
+    const keyStore = new FakeStore();
+    keyHealth = new StoreHealth({ store: keyStore, clock: systemClock, logger: silentLogger });
+    keyHealth.succeeded();
     http = new HttpServer({
       channels,
       stores: [lanes],
+      keyStore: { store: keyStore, health: keyHealth },
       journal,
       server,
       legacy,
@@ -155,6 +164,27 @@ describe('HttpServer', () => {
     });
     expect(head).toMatchObject({ status, body: Buffer.alloc(0) });
     expect(head.headers['content-length']).toBe(String(to - from));
+  });
+
+  test('a key that lies there is served as one', async () => {
+    const answer = await ask('/live/live/a-0-b.key');
+    expect(answer).toMatchObject({ status: 200, body: key });
+    expect(answer.headers).toMatchObject({
+      'content-type': 'application/octet-stream',
+      'cache-control': 'private, max-age=86400',
+      'access-control-allow-origin': '*',
+    });
+  });
+
+  test('is ready when the store of the keys is', async () => {
+    keyHealth.failed(new Error('no keys today'));
+    const answer = await ask('/readyz');
+    expect(answer.status).toBe(503);
+    expect(answer.body.toString()).toContain('store fake:: no keys today');
+    const { keyStore } = JSON.parse((await ask('/api/channels')).body.toString()) as { keyStore: unknown };
+    expect(keyStore).toEqual({ name: 'fake:', good: false, problem: 'no keys today' });
+    keyHealth.succeeded();
+    expect((await ask('/readyz')).status).toBe(200);
   });
 
   test('ranges of nothing', () => {

@@ -14,11 +14,13 @@ import type { OwnSpool } from './own-spool.js';
 import { listen, type UploaderServer } from './server.js';
 import { sameToken } from './session.js';
 import { statusPage } from './status-page.js';
-import type { StoreLanes } from './store-lanes.js';
+import type { StoreAccess, StoreLanes } from './store-lanes.js';
 
 export interface HttpServerOptions {
   channels: Channels;
   stores: readonly StoreLanes[];
+  /** Of the keys, when they have one. */
+  keyStore?: StoreAccess | undefined;
   journal: Journal;
   server: Pick<UploaderServer, 'connections'>;
   legacy: Pick<LegacyFeeds, 'counts'>;
@@ -111,9 +113,9 @@ export class HttpServer {
   }
 
   #ready(response: ServerResponse): void {
-    const { stores, journal } = this.#options;
+    const { stores, keyStore, journal } = this.#options;
     const problems = [
-      ...stores.flatMap(({ store, health }) =>
+      ...[...stores, ...(keyStore ? [keyStore] : [])].flatMap(({ store, health }) =>
         health.good ? [] : [`store ${store.name}: ${health.problem}`],
       ),
       ...(journal.problem === undefined ? [] : [journal.problem]),
@@ -125,15 +127,11 @@ export class HttpServer {
   }
 
   #channels(): unknown {
-    const { channels, stores, journal, server, legacy, ownSpool, clock } = this.#options;
+    const { channels, stores, keyStore, journal, server, legacy, ownSpool, clock } = this.#options;
     return {
       channels: [...channels].map((worker) => channelStatus(worker, clock.now(), this.#live !== undefined)),
-      stores: stores.map(({ store, health, segments }) => ({
-        name: store.name,
-        good: health.good,
-        ...(health.problem !== undefined && { problem: health.problem }),
-        uploads: segments.load,
-      })),
+      stores: stores.map((lanes) => ({ ...storeStatus(lanes), uploads: lanes.segments.load })),
+      ...(keyStore && { keyStore: storeStatus(keyStore) }),
       connections: server.connections,
       legacy: legacy.counts,
       journal: { healthy: journal.healthy, ...journal.counts },
@@ -210,6 +208,12 @@ export class HttpServer {
     else sendJson(response, 500, { message: 'this failed; the log of the daemon says why' });
   }
 }
+
+const storeStatus = ({ store, health }: StoreAccess): Record<string, unknown> => ({
+  name: store.name,
+  good: health.good,
+  ...(health.problem !== undefined && { problem: health.problem }),
+});
 
 function pathOf(url: string): string | undefined {
   const [raw = '/'] = url.split(/[?#]/, 1);

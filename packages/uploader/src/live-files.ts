@@ -4,12 +4,19 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { playlistCacheControl, PLAYLIST_TYPE, SEGMENT_CACHE_CONTROL, SEGMENT_TYPE } from './cache-control.js';
+import {
+  KEY_CACHE_CONTROL,
+  KEY_TYPE,
+  playlistCacheControl,
+  PLAYLIST_TYPE,
+  SEGMENT_CACHE_CONTROL,
+  SEGMENT_TYPE,
+} from './cache-control.js';
 import { MAX_PLAYLIST_BYTES } from './playlist-lane.js';
 import { SpoolFiles } from './spool-files.js';
 
 /** Keys as they are published: no part begins with a dot, so neither temporary files nor `..` are asked for. */
-const KEY = /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)+\.(m3u8|ts)$/;
+const KEY = /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)+\.(m3u8|ts|key)$/;
 /** A playlist that states no target duration, seconds. */
 const STANDARD_MAX_AGE = 2;
 
@@ -42,7 +49,7 @@ export class LiveFiles {
     if (!opened.ok) return refuse(response, 404, 'no such object');
     try {
       if (key.endsWith('.m3u8')) await playlist(opened.handle, opened.bytes, request, response);
-      else await segment(opened.handle, opened.bytes, request, response);
+      else await part(opened.handle, opened.bytes, headersOf(key), request, response);
     } finally {
       await opened.handle.close();
     }
@@ -72,9 +79,16 @@ async function playlist(
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-async function segment(
+const headersOf = (key: string): Record<string, string> =>
+  key.endsWith('.key')
+    ? { 'content-type': KEY_TYPE, 'cache-control': KEY_CACHE_CONTROL }
+    : { 'content-type': SEGMENT_TYPE, 'cache-control': SEGMENT_CACHE_CONTROL };
+
+/** A segment or a key, whole or a range of it. */
+async function part(
   handle: FileHandle,
   bytes: number,
+  headers: Record<string, string>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -84,10 +98,9 @@ async function segment(
   }
   const { start, end } = range ?? { start: 0, end: bytes - 1 };
   response.writeHead(range ? 206 : 200, {
-    'content-type': SEGMENT_TYPE,
+    ...headers,
     'content-length': end - start + 1,
     'accept-ranges': 'bytes',
-    'cache-control': SEGMENT_CACHE_CONTROL,
     ...(range && { 'content-range': `bytes ${start}-${end}/${bytes}` }),
   });
   if (request.method === 'HEAD' || bytes === 0) {

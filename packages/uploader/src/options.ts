@@ -7,6 +7,7 @@ import { channelName, DEFAULT_PORT, defaultSpoolBase } from '@hls-uplink/protoco
 import { ConfigError, loadOptions, type LogLevel } from '@hls-uplink/runtime';
 import { parseStoreUrl, type StoreLocation } from '@hls-uplink/store';
 import * as z from 'zod';
+import { encryptionOf, encryptionSchema, keyText, type EncryptionSettings } from './encryption-options.js';
 
 export interface Address {
   host: string;
@@ -84,6 +85,7 @@ const schema = z.strictObject({
     .boolean()
     .default(true)
     .describe('publish I-frame playlists, which players need for scrubbing and fast forward'),
+  ...encryptionSchema,
   targetDuration: z
     .number()
     .int()
@@ -135,6 +137,7 @@ export interface Settings {
   /** Milliseconds, or that nothing is deleted. */
   retention?: number | 'keep';
   iFramePlaylists: boolean;
+  encryption?: EncryptionSettings;
   targetDuration?: number;
   /** EXT-X-START, seconds, whole milliseconds. */
   startOffset?: number;
@@ -166,31 +169,34 @@ export async function loadTask(
     argv,
     env,
     envPrefix: 'HLS_UPLOADER',
-    secrets: ['token'],
+    secrets: ['token', 'encryptionSecret'],
     usage:
-      '[options]\n  hls-uploader end CHANNEL [--http HOST:PORT]\n\nTakes segments from hls-segmenter and publishes them as live HLS.',
+      '[options]\n  hls-uploader end CHANNEL [--http HOST:PORT]\n  hls-uploader key ID\n\nTakes segments from hls-segmenter and publishes them as live HLS.',
     positionals: { min: 0, max: 2 },
     examples: [
       ['--store file:///var/www/live', 'publish into a folder'],
       ['--store s3://bucket/live?region=eu-central-1', 'publish into a bucket'],
       ['end news', 'end the stream of the channel news'],
+      ['key ID', 'print the key that EXT-X-KEY names so, for key servers'],
     ],
     epilogue: 'Exit codes: 0 asked to stop, 1 failed, 2 wrong usage or a setting that cannot work.',
   });
   if (loaded.kind === 'print') return loaded;
-  const { options, positionals, warnings } = loaded;
+  const { options, positionals, sources, warnings } = loaded;
   const { token, targetDuration, startOffset, awayTimeout, segmentUrlPrefix } = options;
   if (startOffset !== undefined && targetDuration !== undefined) checkStart(startOffset, targetDuration);
   const http = parseAddress(options.http);
   const [command, channel] = positionals;
+  if (command === 'key' && channel !== undefined) return { kind: 'print', text: keyText(options, channel) };
   if (command !== undefined) {
     if (command !== 'end' || channel === undefined) {
-      const message = `unexpected argument ${JSON.stringify(command)}: hls-uploader takes options, or end CHANNEL`;
+      const message = `unexpected argument ${JSON.stringify(command)}: hls-uploader takes options, end CHANNEL, or key ID`;
       throw new ConfigError('bad-argument', message);
     }
     checkChannel(channel);
     return { kind: 'end', channel, http, ...(token !== undefined && { token }) };
   }
+  const encryption = encryptionOf(options, sources);
   const state = stateFolder(env);
   const url = options.store ?? pathToFileURL(join(state, 'live')).href;
   const settings: Settings = {
@@ -217,6 +223,7 @@ export async function loadTask(
     ...(startOffset !== undefined && { startOffset: Math.round(startOffset * 1000) / 1000 }),
     ...(awayTimeout !== undefined && { awayTimeoutMs: awayTimeout * 1000 }),
     ...(token !== undefined && { token }),
+    ...(encryption && { encryption }),
   };
   return { kind: 'run', settings };
 }

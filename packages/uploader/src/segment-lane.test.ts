@@ -62,7 +62,8 @@ describe('lanes', () => {
     const path = join(folder, 'spool', key);
     await writeFile(path, content);
     const done = (outcome: string): void => void outcomes.push(`${key} ${outcome}`);
-    lane.put({ stream, id: { session, index }, key, path, bytes: size, crc32: crc32(content), done });
+    const names = { stream, channel: 'live', rendition: stream, id: { session, index }, key };
+    lane.put({ ...names, path, bytes: size, crc32: crc32(content), done });
     return path;
   }
 

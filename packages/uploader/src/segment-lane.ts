@@ -1,23 +1,44 @@
+import type { Key } from '@hls-uplink/hls';
 import type { SegmentId } from '@hls-uplink/protocol';
 import { errorText, type Clock, type Logger } from '@hls-uplink/runtime';
 import { StoreError, type ObjectStore } from '@hls-uplink/store';
+import { encryptInPlace, withEncryptedCopy } from './aes-128.js';
 import { SEGMENT_CACHE_CONTROL, SEGMENT_TYPE } from './cache-control.js';
+import { encryptedBytes } from './channel/encryption.js';
+import type { KeyLane } from './key-lane.js';
+import { keyName, type SegmentKey, type SegmentKeys } from './segment-keys.js';
 import type { SpoolFiles } from './spool-files.js';
 import type { StoreHealth } from './store-health.js';
 import { StoreRetry } from './store-retry.js';
 import { timed } from './timed.js';
 
 export interface SegmentJob {
-  /** Streams take turns: channel and rendition. */
+  /** Streams take turns: channel, with its bucket, and rendition. */
   stream: string;
+  channel: string;
+  rendition: string;
   id: SegmentId;
   key: string;
   path: string;
   bytes: number;
   crc32: number;
-  /** Called once, with what became of it. */
-  done(outcome: 'stored' | 'lost'): void;
+  /** Called once, with what became of it; when it is encrypted, by what. */
+  done(outcome: 'stored' | 'lost', encryption?: Key): void;
 }
+
+export interface Encryption {
+  keys: SegmentKeys;
+  /** Where keys go; without it whoever serves them derives them. */
+  lane?: KeyLane | undefined;
+  /** Takes encrypted copies of what is too large for memory; emptied at the start. */
+  folder: string;
+}
+
+type Outcome =
+  | { done: 'stored'; encryption?: Key | undefined }
+  | { done: 'lost' }
+  /** To be tried again; `health`: of the store that refused, when it is not the segments'. */
+  | { failed: unknown; health?: StoreHealth };
 
 export interface SegmentLaneOptions {
   store: ObjectStore;
@@ -25,15 +46,18 @@ export interface SegmentLaneOptions {
   health: StoreHealth;
   clock: Clock;
   logger: Logger;
+  /** Without it segments go as they are. */
+  encryption?: Encryption | undefined;
   /** Bytes in flight at most; one segment that is larger goes alone. Default 64 MB. */
   maxBytes?: number;
   /** Segments in flight at most. Default 16. */
   maxCount?: number;
+  /** Of one segment; larger ones go from their file, in pieces. Default 32 MB. */
+  bufferedBytes?: number;
 }
 
 const MEGABYTE = 1024 * 1024;
-/** Larger ones go from their file, in pieces. */
-const BUFFERED_BYTES = 32 * MEGABYTE;
+const LIMITS = { maxBytes: 64 * MEGABYTE, maxCount: 16, bufferedBytes: 32 * MEGABYTE };
 /**
  * The store gives up connections on which nothing moves; this is for one that moves by single bytes: whatever is slower
  * than this, bytes a second, does not move.
@@ -50,7 +74,7 @@ const FAILING = 3;
  * A put that fails is tried again for ever, with delays; it is given up only when its file is gone.
  */
 export class SegmentLane {
-  readonly #options: Required<SegmentLaneOptions>;
+  readonly #options: SegmentLaneOptions & typeof LIMITS;
   /** In the order of their turns. */
   readonly #streams = new Map<string, SegmentJob[]>();
   /** Being put. */
@@ -67,7 +91,7 @@ export class SegmentLane {
   #failures = 0;
 
   constructor(options: SegmentLaneOptions) {
-    this.#options = { maxBytes: 64 * MEGABYTE, maxCount: 16, ...options };
+    this.#options = { ...LIMITS, ...options };
     this.#unlisten = options.health.onRecovered(() => {
       this.#failures = 0;
       this.#next();
@@ -154,30 +178,39 @@ export class SegmentLane {
     this.#count--;
     this.#tellIdle();
     if (this.#wanted.has(job)) {
-      if ('failed' in outcome) void this.#later(job, outcome.failed);
+      if ('failed' in outcome) void this.#later(job, outcome);
       else {
         this.#retries.delete(job);
         this.#wanted.delete(job);
-        job.done(outcome.done);
+        if (outcome.done === 'stored') job.done(outcome.done, outcome.encryption);
+        else job.done(outcome.done);
       }
     }
     this.#next();
   }
 
-  async #attempt(
-    job: SegmentJob,
-    signal: AbortSignal,
-  ): Promise<{ done: 'stored' | 'lost' } | { failed: unknown }> {
-    const { files, health, logger } = this.#options;
+  /** Its key first: what a playlist names must be there with all that it needs. */
+  async #attempt(job: SegmentJob, signal: AbortSignal): Promise<Outcome> {
+    const { files, health, logger, encryption } = this.#options;
+    const by = encryption?.keys.of(job.id, job.channel, job.rendition);
+    if (by && encryption?.lane) {
+      const { lane } = encryption;
+      try {
+        await lane.put(`${job.channel}/${keyName(by.keyId)}`, by.key);
+      } catch (error) {
+        return { failed: error, health: lane.options.health };
+      }
+      if (signal.aborted) return { failed: signal.reason };
+    }
     try {
       const put =
-        job.bytes > BUFFERED_BYTES
-          ? await files.lend(job.path, job, (file) => this.#put(job, signal, { file, bytes: job.bytes }))
-          : await this.#putBuffered(job, signal);
+        job.bytes > this.#options.bufferedBytes
+          ? await files.lend(job.path, job, (file) => this.#putFile(job, signal, file, by))
+          : await this.#putBuffered(job, signal, by);
       if (put.ok) {
         this.#failures = 0;
         health.succeeded();
-        return { done: 'stored' };
+        return { done: 'stored', encryption: by?.tag };
       }
       if (put.why === 'failed') {
         logger.warn('cannot read a segment now', { key: job.key, error: put.reason });
@@ -186,6 +219,11 @@ export class SegmentLane {
       return this.#gone(job, put.reason);
     } catch (error) {
       if (signal.aborted) return { failed: error };
+      // Of what is encrypted the store sees a copy: that one may be bad, not the segment.
+      if (by && (!(error instanceof StoreError) || error.code === 'unreadable-body')) {
+        logger.warn('cannot encrypt a segment now', { key: job.key, error: errorText(error) });
+        return { failed: error };
+      }
       if (error instanceof StoreError && error.code === 'unreadable-body') {
         return this.#gone(job, errorText(error));
       }
@@ -206,11 +244,25 @@ export class SegmentLane {
   async #putBuffered(
     job: SegmentJob,
     signal: AbortSignal,
+    by: SegmentKey | undefined,
   ): Promise<{ ok: true } | { ok: false; why: string; reason: string }> {
-    const read = await this.#options.files.read(job.path, job);
+    const read = await this.#options.files.read(job.path, job, by && encryptedBytes(job.bytes));
     if (!read.ok) return read;
+    if (by) await encryptInPlace(read.buffer, job.bytes, by);
     await this.#put(job, signal, { bytes: read.buffer });
     return { ok: true };
+  }
+
+  async #putFile(
+    job: SegmentJob,
+    signal: AbortSignal,
+    file: string,
+    by: SegmentKey | undefined,
+  ): Promise<void> {
+    if (!by) return this.#put(job, signal, { file, bytes: job.bytes });
+    const { folder } = this.#options.encryption!;
+    const bytes = encryptedBytes(job.bytes);
+    await withEncryptedCopy(file, folder, by, (copy) => this.#put(job, signal, { file: copy, bytes }));
   }
 
   async #put(job: SegmentJob, signal: AbortSignal, body: Parameters<ObjectStore['put']>[1]): Promise<void> {
@@ -225,11 +277,13 @@ export class SegmentLane {
     );
   }
 
-  async #later(job: SegmentJob, error: unknown): Promise<void> {
+  async #later(job: SegmentJob, { failed, health }: Extract<Outcome, { failed: unknown }>): Promise<void> {
+    const of = { clock: this.#options.clock, health: health ?? this.#options.health };
+    const known = this.#retries.get(job);
     const retry =
-      this.#retries.get(job) ?? new StoreRetry(this.#options, { firstMs: 200, longestMs: 10_000 });
+      known?.options.health === of.health ? known : new StoreRetry(of, { firstMs: 200, longestMs: 10_000 });
     this.#retries.set(job, retry);
-    await retry.wait(error, this.#draining.signal);
+    await retry.wait(failed, this.#draining.signal);
     if (this.#draining.signal.aborted || !this.#wanted.has(job)) return;
     this.#enqueue(job, 'first');
     this.#next();

@@ -54,9 +54,9 @@ export class SpoolFiles {
     }
   }
 
-  /** The whole file in memory, checked. The caller bounds `facts.bytes`. */
-  async read(path: string, facts: FileFacts): Promise<ReadWhole> {
-    const buffer = Buffer.allocUnsafe(facts.bytes);
+  /** The whole file in memory, checked; behind it is room up to `size`. The caller bounds that. */
+  async read(path: string, facts: FileFacts, size = facts.bytes): Promise<ReadWhole> {
+    const buffer = Buffer.allocUnsafe(size);
     const checked = await this.#use(path, facts, (handle) => crcMatches(handle, facts, buffer));
     return checked.ok ? { ok: true, buffer } : checked;
   }

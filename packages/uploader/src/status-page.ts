@@ -103,8 +103,8 @@ function card(channel) {
 
 async function update() {
   try {
-    const { channels, stores } = await (await fetch('/api/channels')).json();
-    const bad = stores.filter((store) => !store.good);
+    const { channels, stores, keyStore } = await (await fetch('/api/channels')).json();
+    const bad = stores.concat(keyStore || []).filter((store) => !store.good);
     byId('ready').textContent = bad.length === 0 ? '' : bad.map((store) => store.problem).join('; ');
     const list = byId('channels');
     list.className = channels.length === 0 ? 'muted' : '';

@@ -10,7 +10,7 @@ export class StoreRetry {
   #wasEarly = false;
 
   constructor(
-    private readonly options: { health: StoreHealth; clock: Clock },
+    readonly options: { readonly health: StoreHealth; readonly clock: Clock },
     delays: BackoffOptions,
   ) {
     this.#backoff = new Backoff(delays);

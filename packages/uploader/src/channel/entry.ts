@@ -1,5 +1,6 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import { dueDateRanges } from './date-range.js';
+import { encryptedBytes, keyAfter } from './encryption.js';
 import { dateOf, epochOf } from './epoch.js';
 import { iFrameBytes, keyPlaces } from './i-frame.js';
 import { segmentKey, segmentName } from './item.js';
@@ -15,7 +16,9 @@ export function appendSegment(
   { number, discontinuity }: { number: number; discontinuity: boolean },
 ): void {
   if (item.announcement.type !== 'segment') throw new Error('only a segment can be stored');
-  const { bytes, independent } = item.announcement;
+  const { independent } = item.announcement;
+  const bytes = item.encryption ? encryptedBytes(item.announcement.bytes) : item.announcement.bytes;
+  const encryption = keyAfter(rendition.entries, item.encryption);
   rendition.queue = rendition.queue.without(item.id);
   push(state, rendition, {
     number,
@@ -28,10 +31,12 @@ export function appendSegment(
     start: item.start,
     end: item.end,
     bytes,
-    keys: keyPlaces(item.announcement),
+    // A picture cannot be decrypted alone.
+    keys: item.encryption ? [] : keyPlaces(item.announcement),
     dateMs: Math.round(dateOf(epochOf(state, item.epoch)!.clock, item.start)),
     discontinuity,
     gap: false,
+    ...(encryption && { encryption }),
   });
   rendition.counts.published++;
   if (!independent) rendition.independent = false;

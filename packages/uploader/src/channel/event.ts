@@ -1,4 +1,4 @@
-import type { DateRange } from '@hls-uplink/hls';
+import type { DateRange, Key } from '@hls-uplink/hls';
 import type { Announcement, DroppedCode, Hello, SegmentId, Tracks } from '@hls-uplink/protocol';
 import type { ReadBack } from './reopen.js';
 
@@ -26,7 +26,8 @@ export type ChannelEvent =
   | { type: 'accepted'; at: number; announcement: Announcement }
   /** Finally refused (the sender has its `rejected`): what it stood for is lost. */
   | { type: 'refused'; at: number; announcement: Announcement }
-  | { type: 'segment-stored'; at: number; id: SegmentId }
+  /** `encryption`: its bytes are so encrypted, and the key is where that says. */
+  | { type: 'segment-stored'; at: number; id: SegmentId; encryption?: Key }
   /** The bytes are gone: the file vanished or changed after it was accepted. */
   | { type: 'segment-lost'; at: number; id: SegmentId }
   /** `tookMs`: from the start of the request to its answer. */

@@ -46,7 +46,7 @@ export function lose(turn: Turn, rendition: RenditionState, item: Item, code: Dr
 export function change(
   rendition: RenditionState,
   item: Item,
-  to: Partial<Pick<Item, 'state' | 'answered'>>,
+  to: Partial<Pick<Item, 'state' | 'answered' | 'encryption'>>,
 ): Item {
   const changed = { ...item, ...to };
   rendition.queue = rendition.queue.replaced(changed);

@@ -21,6 +21,7 @@ const happening = fc.record({
     'uploader-killed',
     'uploader-started',
     'uploader-emptied',
+    'encryption-switched',
     'store-down',
     'store-up',
     'encoder-again',
@@ -58,6 +59,8 @@ function happen(world: World, { what, who }: { what: string; who: number }): voi
     case 'uploader-emptied':
       world.killUploader();
       return world.startUploader('empty');
+    case 'encryption-switched':
+      return world.switchEncryption();
     case 'store-down':
       return world.setStore(false);
     case 'store-up':
@@ -91,9 +94,10 @@ test('property: whatever happens, no rule is broken and every announcement gets 
       fc.constantFrom(133_200, 2 ** 33 - 60 * 90_000),
       // With a GOP of 2 s: segments of 6 s, or of 4 and 6 s in turn.
       fc.constantFrom(6, 5),
+      fc.boolean(),
       fc.array(happening, { minLength: 1, maxLength: 16 }),
-      (seed, firstPts, targetSeconds, happenings) => {
-        const world = World.live(THREE, seed, { firstPts, targetSeconds, refused: 0.03 });
+      (seed, firstPts, targetSeconds, encrypted, happenings) => {
+        const world = World.live(THREE, seed, { firstPts, targetSeconds, encrypted, refused: 0.03 });
         world.run(20_000);
         for (const one of happenings) {
           happen(world, one);
@@ -128,6 +132,9 @@ test('property: whatever happens, no rule is broken and every announcement gets 
     'unwritten',
     'withdrawn',
     'skips',
+    'encrypted',
+    'switches',
+    'clearAgain',
   ];
   for (const what of wanted) expect([what, occurred[what]! > runs / 20]).toEqual([what, true]);
 });

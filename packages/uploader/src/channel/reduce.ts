@@ -96,7 +96,10 @@ function take(turn: Turn, event: ChannelEvent): void {
       const item = rendition?.queue.find(event.id);
       if (!rendition || item?.state !== 'uploading') return;
       if (event.type === 'segment-lost') lose(turn, rendition, item, 'spool');
-      else change(rendition, item, { state: 'stored' });
+      else {
+        const { encryption } = event;
+        change(rendition, item, { state: 'stored', ...(encryption && { encryption }) });
+      }
       return;
     }
     case 'playlist-stored': {

@@ -124,6 +124,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
       ...(slot && { slot: slot.id }),
       ...(!segment.gap && { key: own }),
       gap: segment.gap,
+      ...(segment.key && { encryption: segment.key }),
       ...(segment.dateRanges && { dateRanges: segment.dateRanges }),
     };
   });

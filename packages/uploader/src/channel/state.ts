@@ -1,4 +1,4 @@
-import type { DateRange } from '@hls-uplink/hls';
+import type { DateRange, Key } from '@hls-uplink/hls';
 import type { DroppedCode, Gap, Segment, SegmentId, Track } from '@hls-uplink/protocol';
 import type { ChannelEvent, Effect, SourceFacts } from './event.js';
 import type { KeyPlace } from './i-frame.js';
@@ -81,6 +81,8 @@ export interface Item {
   readonly state: 'undecided' | 'uploading' | 'stored' | 'lost';
   /** Its final answer has gone out already (refused, too long, or its bytes vanished). */
   readonly answered: boolean;
+  /** EXT-X-KEY: what its bytes in the store are encrypted by. */
+  readonly encryption?: Key;
 }
 
 /** An entry of the playlist as built; it never changes but for `id`, which goes with the answer. */
@@ -99,13 +101,15 @@ export interface Entry {
   /** Unwrapped ticks. */
   start: number;
   end: number;
-  /** Absent for a gap, and for what was read back. */
+  /** In the store; absent for a gap, and for what was read back. */
   bytes?: number;
-  /** Its key pictures, where it has any. */
+  /** Its key pictures, where it has any that can be fetched alone. */
   keys?: readonly KeyPlace[];
   dateMs: number;
   discontinuity: boolean;
   gap: boolean;
+  /** EXT-X-KEY */
+  encryption?: Key;
   /** Of the playlist as a whole; they stand here because they came with it, or with one that has left. */
   dateRanges?: DateRange[];
   /** Longest duration, milliseconds, of the versions that list it. */

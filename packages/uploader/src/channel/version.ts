@@ -14,6 +14,7 @@ const mediaSegment = (entry: Entry) => ({
   programDateTimeMs: entry.dateMs,
   discontinuity: entry.discontinuity,
   gap: entry.gap,
+  ...(entry.encryption && { key: entry.encryption }),
   ...(entry.dateRanges && { dateRanges: entry.dateRanges }),
 });
 

@@ -14,9 +14,10 @@ const WRAP = 2 ** 33;
 const WINDOW = 6;
 const SEGMENT_BYTES = 100_000;
 
-/** What the store holds: keys of segments, texts of playlists. */
+/** What the stores hold: keys of segments and what each is encrypted by, texts of playlists, keys to decrypt with. */
 export interface StoredObjects {
-  segments: Set<string>;
+  segments: Map<string, string | undefined>;
+  keys: Set<string>;
   texts: Map<string, string>;
 }
 
@@ -37,6 +38,8 @@ export class Audience {
     withdrawn: 0,
     skips: 0,
     pictures: 0,
+    encrypted: 0,
+    clearAgain: 0,
   };
   /** Announcements of `end` so far. */
   ends = 0;
@@ -126,6 +129,7 @@ export class Audience {
     for (const entry of now.entries) {
       if (!entry.gap && !this.store.segments.has(`live/${entry.uri}`))
         faults.push(`rule 3: ${entry.uri} is not there`);
+      if (!entry.gap) faults.push(...this.undecryptable(entry));
       if (listed.has(entry.number)) continue;
       if (entry.gap) {
         this.seen.gaps++;
@@ -146,6 +150,12 @@ export class Audience {
     );
     if (now.independent && dependent) faults.push(`rule 16: ${dependent.number} is not independent`);
     if (before?.independent && !now.independent) this.seen.withdrawn++;
+    if (
+      now.entries.some(
+        ({ key, gap }, i) => !gap && key === undefined && now.entries[i - 1]?.key !== undefined,
+      )
+    )
+      this.seen.clearAgain++;
     if (before?.endList && !now.endList) this.seen.newLives++;
     else if (before && now.mediaSequence > before.entries.at(-1)!.number + 1) {
       this.seen.skips++;
@@ -160,6 +170,27 @@ export class Audience {
     for (const fault of faults) this.fault(key, fault);
   }
 
+  /** What players decrypt it by is what it was encrypted by, and they can have the key. */
+  private undecryptable({ uri, key }: SeenEntry): string[] {
+    const by = this.store.segments.get(`live/${uri}`);
+    if (key !== by) return [`${uri} is encrypted by ${by}, and the playlist says ${key}`];
+    if (key === undefined) return [];
+    this.seen.encrypted++;
+    const [keyUri = ''] = key.split(' ');
+    return this.store.keys.has(keyUri) ? [] : [`rule 3: the key of ${uri} is not there`];
+  }
+
+  /** A segment is stored (again). */
+  stored(key: string, encryption: string | undefined): void {
+    const before = this.store.segments.get(key);
+    const isListed = [...this.store.texts.values()].some((text) =>
+      text.includes(`\n${key.slice('live/'.length)}\n`),
+    );
+    if (isListed && before !== encryption)
+      this.fault(key, 'rule 3 of DESIGN.md: listed, and its bytes change');
+    this.store.segments.set(key, encryption);
+  }
+
   /** It changes as a media playlist does, and shows all of each segment that the media playlist lists. */
   private publishIFrames(key: string, text: string): void {
     const now = see(text);
@@ -172,16 +203,18 @@ export class Audience {
     if (ranges.length !== now.entries.filter(({ gap }) => !gap).length)
       faults.push('a picture without range');
     for (const [, length, offset, uri] of ranges) {
+      if (this.store.segments.get(`live/${uri}`) !== undefined) faults.push(`rule 21: ${uri} is encrypted`);
       if (!this.store.segments.has(`live/${uri}`)) faults.push(`rule 3: ${uri} is not there`);
       if (Number(offset) < 376 || Number(offset) + Number(length) > SEGMENT_BYTES)
         faults.push(`a range of ${length}@${offset} in a segment of ${SEGMENT_BYTES} bytes`);
     }
     const live = this.versions.get(key.replace('-iframes', ''))?.at(-1);
-    for (const { uri, seconds, gap } of live?.entries ?? []) {
+    for (const { uri, seconds, gap, key: encrypted } of live?.entries ?? []) {
       const shown = now.entries.filter((entry) => entry.uri === uri);
       const sum = shown.reduce((all, entry) => all + entry.seconds, 0);
       if (shown.length > 0 && Math.abs(sum - seconds) > 0.01) faults.push(`${uri}: ${sum} of ${seconds} s`);
-      if (!gap && shown.length > 0 && shown.every((entry) => entry.gap)) faults.push(`${uri} has no picture`);
+      if (!gap && encrypted === undefined && shown.length > 0 && shown.every((entry) => entry.gap))
+        faults.push(`${uri} has no picture`);
     }
     this.seen.pictures += ranges.length;
     versions.push(now);
@@ -194,6 +227,11 @@ export class Audience {
     this.variants.push(variants);
     const missing = variants.filter((uri) => !this.store.texts.has(`live/${uri}`));
     if (missing.length > 0) this.fault(key, `rule 19: ${missing.join(', ')} not there`);
+    // What is not offered any more nobody plays.
+    for (const other of this.store.texts.keys()) {
+      if (other.endsWith('-iframes.m3u8') && !text.includes(other.slice('live/'.length)))
+        this.store.texts.delete(other);
+    }
   }
 
   /** A key means these bytes only (DESIGN.md, rule 3). */

@@ -1,3 +1,4 @@
+import type { Key } from '@hls-uplink/hls';
 import type { Segment } from '@hls-uplink/protocol';
 import type { Effect, SourceFacts } from '../event.js';
 import { deadline, openChannel, reduce } from '../reduce.js';
@@ -34,6 +35,7 @@ export class Rig {
     playlist: (_rendition: string): 'stored' | 'failed' | 'held' => 'stored',
     iFrames: (_rendition: string): 'stored' | 'failed' | 'held' => 'stored',
     multivariant: (): 'stored' | 'failed' | 'held' => 'stored',
+    encryption: (_rendition: string, _index: number): Key | undefined => undefined,
     tookMs: 50,
     deletes: true,
   };
@@ -55,8 +57,10 @@ export class Rig {
   private perform(effect: Effect): Happening[] {
     switch (effect.type) {
       case 'put-segment':
-        if (this.store.segment(effect.rendition, effect.id.index))
-          return [{ type: 'segment-stored', id: effect.id }];
+        if (this.store.segment(effect.rendition, effect.id.index)) {
+          const encryption = this.store.encryption(effect.rendition, effect.id.index);
+          return [{ type: 'segment-stored', id: effect.id, ...(encryption && { encryption }) }];
+        }
         this.uploads.push(effect);
         return [];
       case 'cancel-segment': {

@@ -23,6 +23,8 @@ export interface WorldOptions {
   /** Raw PTS of the encoder's first picture. */
   firstPts?: number;
   declared?: boolean;
+  /** Whether segments are encrypted at first. */
+  encrypted?: boolean;
   /** How many of the playlists the store refuses at random, 0 … 1. */
   refused?: number;
 }
@@ -44,7 +46,7 @@ export interface Scene {
   readonly vanished: Set<string>;
   /** How often what happened. */
   readonly happened: Record<
-    'events' | 'wraps' | 'restarts' | 'outages' | 'sessions' | 'unwritten' | 'vanished',
+    'events' | 'wraps' | 'restarts' | 'outages' | 'sessions' | 'unwritten' | 'vanished' | 'switches',
     number
   >;
 }

@@ -1,4 +1,5 @@
-import type { Announcement, Tracks } from '@hls-uplink/protocol';
+import type { Key } from '@hls-uplink/hls';
+import type { Announcement, SegmentId, Tracks } from '@hls-uplink/protocol';
 import type { Effect, SourceFacts } from '../event.js';
 import { deadline, openChannel, reduce, sessionProgress } from '../reduce.js';
 import type { ChannelState } from '../state.js';
@@ -10,6 +11,12 @@ interface Journalled {
   announcement: Announcement;
 }
 
+/** Two segments of a session share one. */
+function keyOf({ session, index }: SegmentId): Extract<Key, { method: 'AES-128' }> {
+  const iv = `${session.slice(16)}${index.toString(16).padStart(16, '0')}`.toUpperCase();
+  return { method: 'AES-128', uri: `${session}-${index >> 1}.key`, iv };
+}
+
 /** The uploader, its journal and the way to its store, in simulated time. */
 export class Uploader {
   private state: ChannelState | undefined;
@@ -17,6 +24,7 @@ export class Uploader {
   private life = 0;
   private storeUp = true;
   private tickAt: number | undefined;
+  private switched = false;
 
   constructor(private readonly scene: Scene) {}
 
@@ -26,7 +34,9 @@ export class Uploader {
     this.scene.audience.restarted(journal);
     if (journal === 'empty') this.journal = [];
     const { window = 6 } = this.scene.options;
-    this.state = openChannel({ channel: 'live', window, iFrames: true, writer: `uploader-${this.life}`, fenced: true });
+    const iFrames = !this.encrypts;
+    const writer = `uploader-${this.life}`;
+    this.state = openChannel({ channel: 'live', window, iFrames, writer, fenced: true });
     const playlists = [...this.scene.store.texts].map(([key, text]) => ({ key, text }));
     this.happen({ type: 'opened', playlists });
     for (const { facts, tracks, announcement } of [...this.journal]) {
@@ -46,6 +56,18 @@ export class Uploader {
     for (const arrive of this.scene.time.withdraw(this.life)) {
       if (this.storeUp && this.scene.random() < 0.5) arrive();
     }
+  }
+
+  /** Another one, with encryption switched on, or off. */
+  switchEncryption(): void {
+    this.kill();
+    this.scene.happened.switches++;
+    this.switched = !this.switched;
+    this.start();
+  }
+
+  private get encrypts(): boolean {
+    return (this.scene.options.encrypted ?? false) !== this.switched;
   }
 
   setStore(up: boolean): void {
@@ -111,8 +133,10 @@ export class Uploader {
             this.scene.audience.lost(effect.id);
             return { type: 'segment-lost', id: effect.id };
           }
-          this.scene.store.segments.add(effect.key);
-          return { type: 'segment-stored', id: effect.id };
+          const encryption = this.encrypts ? keyOf(effect.id) : undefined;
+          if (encryption) this.scene.store.keys.add(encryption.uri);
+          this.scene.audience.stored(effect.key, encryption && `${encryption.uri} ${encryption.iv}`);
+          return { type: 'segment-stored', id: effect.id, ...(encryption && { encryption }) };
         });
       case 'put-playlist': {
         const { view, rendition, version, key, text } = effect;
@@ -124,6 +148,8 @@ export class Uploader {
         );
       }
       case 'put-multivariant':
+        if (this.encrypts && effect.text.includes('I-FRAME'))
+          this.scene.audience.fault(effect.key, 'rule 21: I-frames of what is encrypted');
         return this.putText(took, effect.key, effect.text, (stored) => ({
           type: stored ? 'multivariant-stored' : 'multivariant-failed',
           version: effect.version,

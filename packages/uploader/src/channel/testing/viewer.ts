@@ -6,6 +6,8 @@ export interface SeenEntry {
   dateMs: number;
   discontinuity: boolean;
   gap: boolean;
+  /** URI and vector of the EXT-X-KEY that holds for it. */
+  key?: string;
 }
 
 export interface SeenPlaylist {
@@ -18,6 +20,12 @@ export interface SeenPlaylist {
   entries: SeenEntry[];
 }
 
+function keyOf(line: string): string {
+  const [, uri, iv] = /^#EXT-X-KEY:METHOD=AES-128,URI="([^"]+)",IV=0x([0-9A-F]{32})$/.exec(line) ?? [];
+  if (uri === undefined) throw new Error(`no key: ${line}`);
+  return `${uri} ${iv}`;
+}
+
 export function see(text: string): SeenPlaylist {
   const value = (tag: string): number => {
     const found = new RegExp(`^#EXT-X-${tag}:(\\d+)$`, 'm').exec(text);
@@ -27,13 +35,17 @@ export function see(text: string): SeenPlaylist {
   const mediaSequence = value('MEDIA-SEQUENCE');
   const entries: SeenEntry[] = [];
   let next = { seconds: NaN, dateMs: NaN, discontinuity: false, gap: false };
+  let key: string | undefined;
   for (const line of text.split('\n')) {
     if (line.startsWith('#EXTINF:')) next.seconds = Number.parseFloat(line.slice(8));
     else if (line.startsWith('#EXT-X-PROGRAM-DATE-TIME:')) next.dateMs = Date.parse(line.slice(25));
     else if (line === '#EXT-X-DISCONTINUITY') next.discontinuity = true;
     else if (line === '#EXT-X-GAP') next.gap = true;
+    else if (line === '#EXT-X-KEY:METHOD=NONE') key = undefined;
+    else if (line.startsWith('#EXT-X-KEY:')) key = keyOf(line);
     else if (line !== '' && !line.startsWith('#')) {
-      entries.push({ ...next, number: mediaSequence + entries.length, uri: line });
+      const held = key !== undefined && !next.gap && { key };
+      entries.push({ ...next, number: mediaSequence + entries.length, uri: line, ...held });
       next = { seconds: NaN, dateMs: NaN, discontinuity: false, gap: false };
     }
   }

@@ -14,7 +14,7 @@ export class World implements Scene {
   readonly encoder: Encoder = new Encoder(this);
   readonly segmenters: ReadonlyMap<string, Segmenter>;
   readonly uploader: Uploader = new Uploader(this);
-  readonly store: StoredObjects = { segments: new Set(), texts: new Map() };
+  readonly store: StoredObjects = { segments: new Map(), keys: new Set(), texts: new Map() };
   readonly audience: Audience;
   readonly answers = new Map<string, FinalAnswer['type'][]>();
   readonly vanished = new Set<string>();
@@ -26,6 +26,7 @@ export class World implements Scene {
     sessions: 0,
     unwritten: 0,
     vanished: 0,
+    switches: 0,
   };
 
   constructor(readonly options: WorldOptions) {
@@ -98,6 +99,10 @@ export class World implements Scene {
 
   startUploader(journal: 'kept' | 'empty' = 'kept'): void {
     this.uploader.start(journal);
+  }
+
+  switchEncryption(): void {
+    this.uploader.switchEncryption();
   }
 
   killUploader(): void {
