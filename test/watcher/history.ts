@@ -1,4 +1,5 @@
 /** What was seen, without judgement; the rules are pure functions of it. */
+import type { SegmentKey } from './decryption.js';
 import type { MediaPlaylist } from './media-playlist.js';
 import type { MultivariantPlaylist } from './multivariant-playlist.js';
 import type { SegmentFacts } from './segment-facts.js';
@@ -46,6 +47,8 @@ export interface ObservedSegment {
   durationSeconds: number;
   discontinuity: boolean;
   gap: boolean;
+  /** What it is encrypted by. */
+  key?: SegmentKey | undefined;
   /** When its first picture was, milliseconds since 1970, as tagged or counted from the entry before. */
   dateMs: number | undefined;
   listedAt: number;

@@ -1,5 +1,6 @@
 /** A media playlist as a viewer reads it (RFC 8216 §4.3), strictly: what the grammar does not allow is an error. */
 import { parseAttributeList, quoted } from './attribute-list.js';
+import { keyOf, type SegmentKey } from './decryption.js';
 
 export interface MediaSegment {
   uri: string;
@@ -11,6 +12,8 @@ export interface MediaSegment {
   gap: boolean;
   /** EXT-X-PROGRAM-DATE-TIME, milliseconds since 1970. */
   dateMs: number | undefined;
+  /** EXT-X-KEY that holds for it; undefined when it is clear. */
+  key: SegmentKey | undefined;
   /** All its lines as they stand, tags first: what must never change once published. */
   lines: string[];
 }
@@ -74,6 +77,7 @@ class Parser {
   private readonly segments: MediaSegment[] = [];
   private leastVersion = 1;
   private pending: string[] = [];
+  private key: SegmentKey | undefined;
   private first = true;
 
   line(line: string): void {
@@ -141,7 +145,7 @@ class Parser {
       else if (name === '#EXT-X-PROGRAM-DATE-TIME') dateMs = date(value);
       else if (name === '#EXT-X-GAP') this.needs(8);
       else if (name === '#EXT-X-BYTERANGE') this.needs(4);
-      else if (name === '#EXT-X-KEY') parseAttributeList(value);
+      else if (name === '#EXT-X-KEY') this.key = keyOf(value);
       else if (name === '#EXT-X-MAP') {
         parseAttributeList(value);
         this.needs(this.once.has(inIFramesOnly) ? 5 : 6);
@@ -156,6 +160,7 @@ class Parser {
       discontinuity: seen.has('#EXT-X-DISCONTINUITY'),
       gap: seen.has('#EXT-X-GAP'),
       dateMs,
+      key: this.key,
       lines: [...tags, uri],
     });
   }

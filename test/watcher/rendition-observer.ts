@@ -118,6 +118,7 @@ export class RenditionObserver {
       durationSeconds: entry.durationSeconds,
       discontinuity: entry.discontinuity,
       gap: entry.gap,
+      key: entry.key && { ...entry.key, uri: new URL(entry.key.uri, this.history.url).href },
       dateMs: entry.dateMs ?? (entry.discontinuity ? undefined : counted),
       listedAt: at,
       removedAt: undefined,

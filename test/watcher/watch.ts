@@ -7,6 +7,7 @@ import { isMultivariant } from './media-playlist.js';
 import { parseMultivariantPlaylist } from './multivariant-playlist.js';
 import { RenditionObserver } from './rendition-observer.js';
 import { judge, type Report } from './report.js';
+import { decrypt } from './decryption.js';
 import { inspectSegment } from './segment-facts.js';
 import { retainedUntil } from './segment-rules.js';
 import { httpTransfer, type Answer, type Transfer } from './transfer.js';
@@ -203,9 +204,27 @@ class Watching implements Watcher {
       if (!good && this.excused(from)) return;
       segment.fetch = fetched;
       if (!good) return;
-      segment.facts = inspectSegment(answer.body);
-      await this.keep(segment, answer.body);
+      const body = await this.clear(segment, answer.body);
+      if (body === undefined) return;
+      segment.facts = inspectSegment(body);
+      await this.keep(segment, body);
       return;
+    }
+  }
+
+  /** The bytes decrypted; without its key a segment is as good as not there (rule 3). */
+  private async clear(segment: ObservedSegment, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+    const { key, rendition, number } = segment;
+    if (key === undefined) return bytes;
+    try {
+      const answer = await this.ask(key.uri, 'GET', {});
+      if (answer instanceof Error) throw answer;
+      if (answer.status !== 200) throw new Error(`status ${answer.status}`);
+      return decrypt(bytes, answer.body, key.iv);
+    } catch (error) {
+      const message = `${number} cannot be decrypted by ${key.uri}: ${(error as Error).message}`;
+      this.history.violations.push({ rule: 3, rendition, message, at: this.clock.now() });
+      return undefined;
     }
   }
 

@@ -1,0 +1,108 @@
+/** AES-128 through the real programs: a watcher, ffmpeg and hls.js decrypt what is published, across rotations and a restart. */
+import { expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { cleanUps } from './helpers/clean-ups.js';
+import { LADDER } from './helpers/encoder.js';
+import { UPLOADER } from './helpers/live.js';
+import { start } from './helpers/processes.js';
+import { begin, end, listedMore } from './helpers/stage.js';
+import { complaintsOfParsers, expectPlayedInRealTime, play, serveStatic } from './player/index.js';
+
+const TARGET_SECONDS = 2;
+const ROTATION = 2;
+const PLAY_SECONDS = 8;
+
+const keyUris = (text: string): string[] => [
+  ...new Set(
+    [...text.matchAll(/^#EXT-X-KEY:METHOD=AES-128,URI="(.*)",IV=0x[0-9A-F]{32}$/gm)].map(([, uri]) => uri!),
+  ),
+];
+
+/** What ffmpeg says against a playlist, and how many pictures come of it. */
+async function decoded(url: string): Promise<{ errors: string[]; pictures: number }> {
+  const args = [
+    '-v',
+    'warning',
+    '-nostdin',
+    '-i',
+    url,
+    '-map',
+    '0:v',
+    '-f',
+    'null',
+    '-progress',
+    'pipe:1',
+    '-',
+  ];
+  const ffmpeg = await start('ffmpeg', args, { name: 'ffmpeg' });
+  expect(await ffmpeg.exited).toEqual({ code: 0, signal: null });
+  const errors = ffmpeg.lines.filter(({ from }) => from === 'stderr').map(({ text }) => text);
+  const frames = ffmpeg.lines.findLast(({ text }) => text.startsWith('frame='))?.text.slice('frame='.length);
+  return { errors, pictures: Number(frames) };
+}
+
+test('an encrypted channel decrypts in ffmpeg and hls.js across key rotations and a restart', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'keys-'));
+  cleanUps.push(() => rm(folder, { recursive: true, force: true }));
+  const keyServer = await serveStatic({ folder: join(folder, 'keys') });
+  cleanUps.push(() => keyServer.close());
+  const config = join(folder, 'uploader.yaml');
+  const settings = {
+    'encryption-secret': 'nobody must know this, not even the tests',
+    'key-rotation': ROTATION,
+    'key-store': `file://${folder}/keys`,
+    'key-url': `${keyServer.url}{channel}/{key}.key`,
+  };
+  await writeFile(config, JSON.stringify(settings));
+
+  const stage = await begin({
+    renditions: LADDER.slice(0, 2),
+    target: TARGET_SECONDS,
+    endOnEof: true,
+    uploaderArguments: ['--config', config, '--window', '40'],
+  });
+  const { live, watcher } = stage;
+  await listedMore(stage, 1);
+  // One of two is away: the next version comes when it is back, or its deadline has passed.
+  watcher.pauseRule5();
+  await live.killSegmenter('mid');
+  await live.startSegmenter('mid');
+  await listedMore(stage, 2);
+  watcher.resumeRule5();
+  const report = await play({ url: live.url, seconds: PLAY_SECONDS });
+  expectPlayedInRealTime(report, { allowErrors: [] });
+
+  const seen = await end(stage);
+  for (const { name, segments } of seen.renditions) {
+    const text = await (await fetch(new URL(`${name}.m3u8`, live.url))).text();
+    expect(complaintsOfParsers(text)).toEqual([]);
+    const listed = segments.filter(({ gap }) => !gap);
+    expect(text.match(/^#EXT-X-KEY:/gm)).toHaveLength(listed.length);
+    const uris = keyUris(text);
+    expect(uris.length).toBeGreaterThanOrEqual(Math.floor(listed.length / ROTATION));
+    expect(uris.length).toBeGreaterThan(PLAY_SECONDS / TARGET_SECONDS / ROTATION);
+    for (const uri of uris) {
+      expect(uri.startsWith(`${keyServer.url}live/`)).toBe(true);
+      const stored = await readFile(join(folder, 'keys/live', uri.slice(uri.lastIndexOf('/') + 1)));
+      expect(stored).toHaveLength(16);
+    }
+  }
+  // ffmpeg knows no EXT-X-GAP, and would ask for what the killed one lost.
+  const { segments } = seen.renditions.find(({ name }) => name === 'low')!;
+  const seconds = segments.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);
+  const { errors, pictures } = await decoded(new URL('low.m3u8', live.url).href);
+  expect(errors).toEqual([]);
+  expect(pictures).toBeGreaterThan(25 * (seconds - 1));
+
+  const published = await readdir(join(live.folder, 'www/live'));
+  expect(published.filter((name) => /iframes|\.key$/.test(name))).toEqual([]);
+  expect(await (await fetch(live.url)).text()).not.toContain('I-FRAME');
+  const [name = ''] = await readdir(join(folder, 'keys/live'));
+  const id = name.replace(/\.key$/, '');
+  const { stdout } = await promisify(execFile)(process.execPath, [UPLOADER, 'key', id, '--config', config]);
+  expect(stdout.trim()).toBe((await readFile(join(folder, 'keys/live', name))).toString('hex'));
+}, 120_000);
