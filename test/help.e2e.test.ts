@@ -17,12 +17,25 @@ const SEGMENTING = [
   'drain-timeout',
   'log-level',
 ];
-const UPLOADING = ['listen', 'http', 'store', 'spool-root', 'target-duration', 'drain-timeout', 'log-level'];
+const UPLOADING = [
+  'listen',
+  'http',
+  'store',
+  'spool-root',
+  'key-rotation',
+  'key-store',
+  'key-url',
+  'target-duration',
+  'drain-timeout',
+  'log-level',
+];
+/** No flags: command lines can be read by everyone. */
+const SECRETS = { HLS_SEGMENTER: ['token'], HLS_UPLOADER: ['token', 'encryption-secret'] };
 
 describe.each([
-  { name: 'hls-segmenter', path: SEGMENTER, prefix: 'HLS_SEGMENTER', flags: SEGMENTING },
-  { name: 'live_upload', path: LIVE_UPLOAD, prefix: 'HLS_SEGMENTER', flags: SEGMENTING },
-  { name: 'hls-uploader', path: UPLOADER, prefix: 'HLS_UPLOADER', flags: UPLOADING },
+  { name: 'hls-segmenter', path: SEGMENTER, prefix: 'HLS_SEGMENTER' as const, flags: SEGMENTING },
+  { name: 'live_upload', path: LIVE_UPLOAD, prefix: 'HLS_SEGMENTER' as const, flags: SEGMENTING },
+  { name: 'hls-uploader', path: UPLOADER, prefix: 'HLS_UPLOADER' as const, flags: UPLOADING },
 ])('$name --help', ({ name, path, prefix, flags }) => {
   test('fits, and breaks no name', async () => {
     const { stdout, stderr } = await run(process.execPath, [path, '--help']);
@@ -36,9 +49,9 @@ describe.each([
     // Nothing that begins as one is cut off before its bracket.
     expect(names).toHaveLength(stdout.split('[HLS_').length - 1);
     const variable = (flag: string): string => `[${prefix}_${flag.toUpperCase().replaceAll('-', '_')}]`;
-    expect(names).toEqual(expect.arrayContaining([...flags, 'token'].map(variable)));
+    expect(names).toEqual(expect.arrayContaining([...flags, ...SECRETS[prefix]].map(variable)));
     const shown = [...stdout.matchAll(/^ +(?:-h, )?--([a-z-]+)/gm)].map(([, flag = '']) => flag);
     expect(shown).toEqual(expect.arrayContaining([...flags, 'config', 'help', 'version']));
-    expect(names).toHaveLength(shown.length - 3 + 1);
+    expect(names).toHaveLength(shown.length - 3 + SECRETS[prefix].length);
   });
 });
