@@ -221,6 +221,21 @@ describe('bodies', () => {
     expect(uploader.last?.said.filter((what) => what === 'body 1')).toHaveLength(1);
   });
 
+  test('go after the announcements that wait, so that what is dropped then is not sent', async () => {
+    await enter(20);
+    uploader.onMessage = (message, connection) => {
+      polite(message, connection);
+      if (message.type !== 'segment') return;
+      if (message.index < 2) connection.send(answer('send', message.index));
+      if (message.index === 19)
+        connection.send({ type: 'dropped', session: spool.session, index: 1, code: 'backlog' });
+    };
+    startClient();
+    await saying('body 0');
+    const { said } = uploader.last!;
+    expect(said.slice(-21)).toEqual([...Array.from({ length: 20 }, (_, i) => `segment ${i}`), 'body 0']);
+  });
+
   test('cut in the middle are dead with their connection, and whole when asked for again', async () => {
     outbox.segment(await cutSegment(spool, content));
     await outbox.entered();

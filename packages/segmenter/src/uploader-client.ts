@@ -15,6 +15,8 @@ const OPERATOR_RETRY_MS = 60_000;
 const SOON: ReadonlySet<RefusedCode> = new Set(['rendition-busy', 'replaced', 'stopping', 'superseded']);
 /** How long a connection may take to end in order, milliseconds. */
 const FINISH_MS = 1000;
+/** So many announcements go before a body, if so many wait: the uploader may see by them that it needs no body. */
+const MOST_BEFORE_BODY = 256;
 /** A connection that held for so long was a good one, milliseconds. */
 const STABLE_MS = 5000;
 
@@ -53,6 +55,8 @@ interface Link {
   /** First index of the tracks said last. */
   tracks: number | undefined;
   pumping: boolean;
+  /** A body waits for the next announcement to be out. */
+  pumped: (() => void) | undefined;
   /** Asked for and not yet sent. */
   bodies: Set<number>;
   sendingBodies: Promise<void>;
@@ -166,6 +170,7 @@ export class UploaderClient {
       announced: -1,
       tracks: undefined,
       pumping: false,
+      pumped: undefined,
       bodies: new Set(),
       sendingBodies: Promise.resolve(),
     };
@@ -304,9 +309,11 @@ export class UploaderClient {
       if (!entry || link.connection.isClosed) {
         // In the same turn: what is entered from now on calls again.
         link.pumping = false;
+        link.pumped?.();
         return;
       }
       link.announced = entry.index;
+      link.pumped?.();
       const tracks = outbox.tracksFor(entry.index);
       if (tracks && tracks.index !== link.tracks) {
         link.tracks = tracks.index;
@@ -318,11 +325,12 @@ export class UploaderClient {
     }
   }
 
-  /** One after the other, so that announcements come between; it dies with its connection. */
+  /** One after the other, behind the announcements that wait; it dies with its connection. */
   #sendBody(link: Link, index: number): void {
     if (link.bodies.has(index)) return;
     link.bodies.add(index);
     link.sendingBodies = link.sendingBodies.then(async () => {
+      await announcedFirst(link);
       link.bodies.delete(index);
       const { outbox } = this.options;
       const entry = outbox.entry(index);
@@ -338,6 +346,14 @@ export class UploaderClient {
       }
     });
   }
+}
+
+/** Resolves when enough announcements are out that a body may follow. */
+async function announcedFirst(link: Link): Promise<void> {
+  for (let left = MOST_BEFORE_BODY; left > 0 && link.pumping && !link.connection.isClosed; left--) {
+    await new Promise<void>((resolve) => (link.pumped = resolve));
+  }
+  link.pumped = undefined;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

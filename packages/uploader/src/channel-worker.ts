@@ -1,5 +1,13 @@
 import type { DateRange } from '@hls-uplink/hls';
-import type { Announcement, RefusedCode, SegmentId, Tracks, UploaderMessage } from '@hls-uplink/protocol';
+import type {
+  Announcement,
+  Gap,
+  RefusedCode,
+  Segment,
+  SegmentId,
+  Tracks,
+  UploaderMessage,
+} from '@hls-uplink/protocol';
 import { errorText, type Logger } from '@hls-uplink/runtime';
 import type { ChannelEvent, Effect, SourceFacts } from './channel/event.js';
 import type { Owner } from './channel/ownership.js';
@@ -210,6 +218,11 @@ export class ChannelWorker {
     this.#dispatch({ type: 'tracks', tracks });
   }
 
+  /** What is dropped at once needs no bytes. In order of index for each session. */
+  announced(announcements: readonly (Segment | Gap)[]): void {
+    this.#dispatch({ type: 'announced', announcements });
+  }
+
   /**
    * Resolves when it is journalled (also while the store does not answer yet) and the channel, once it is open, knows
    * it; the caller has assured its bytes. Two at the same time (of a connection and of what replaced it) are one.
@@ -250,6 +263,8 @@ export class ChannelWorker {
     if (this.status(announcement) !== 'new') return;
     await this.#options.journal.append(this.id, ...together, { type: 'accepted', announcement });
     await this.open();
+    // Dropped while the journal took it.
+    if (this.status(announcement) === 'answered') return this.#forget(announcement);
     // Journalled before the channel was open, it was replayed with the rest.
     if ((this.#state.sources[announcement.session]?.last?.index ?? -1) >= announcement.index) return;
     for (const record of together) {
@@ -377,10 +392,14 @@ export class ChannelWorker {
   async #answer({ id, answer }: Extract<Effect, { type: 'answer' }>): Promise<void> {
     if (answer.type === 'published') this.counts.published++;
     this.#links.get(id.session)?.tell({ ...answer, ...id });
-    const { journal, ownSpool } = this.#options;
+    await this.#forget(id);
+  }
+
+  async #forget({ session, index }: SegmentId): Promise<void> {
+    const id = { session, index };
     try {
       // Neither waits for the other: on a full disk the journal needs the room that the bytes give back.
-      await Promise.all([journal.forget(id), ownSpool.remove(id)]);
+      await Promise.all([this.#options.journal.forget(id), this.#options.ownSpool.remove(id)]);
     } catch (error) {
       // Replayed after a restart, it is answered again by the state line.
       this.#logger.warn('an answered announcement could not be forgotten', {

@@ -1,9 +1,10 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ManualClock } from '@hls-uplink/runtime';
+import { channelLogic } from './channel-logic.js';
 import { FakeStore } from './fake-store.test.helper.js';
-import { bytesOf, Peer, segmentOf, session } from './peer.test.helper.js';
+import { bytesOf, Peer, segmentIn, segmentOf, session } from './peer.test.helper.js';
 import { until } from './until.test.helper.js';
-import { startUploader } from './uploader.test.helper.js';
+import { startUploader, type TestUploader } from './uploader.test.helper.js';
 
 describe('Intake, short of disk', () => {
   const size = bytesOf(0).length;
@@ -42,7 +43,7 @@ describe('Intake, short of disk', () => {
     const uploader = await startUploader({ clock, store, spoolBytes: size });
     const peer = await Peer.hello(uploader.port);
     peer.say(segmentOf(0));
-    await peer.has('send', 0);
+    await pass(clock, 'send 0', () => peer.of('send', 0).length > 0);
     peer.say({ type: 'body', session, index: 0, bytes: size });
     peer.write(bytesOf(0));
     await peer.has('accepted', 0);
@@ -55,5 +56,85 @@ describe('Intake, short of disk', () => {
     expect([...[...uploader.channels][0]!.links()]).toEqual([]);
     await uploader.stop();
     await uploader.remove();
+  });
+});
+
+describe('Intake, when a link comes back', () => {
+  let uploader: TestUploader;
+  let first: Peer;
+  const finals = (peer: Peer, index: number): string[] =>
+    peer.messages.flatMap((message) =>
+      'index' in message && message.index === index && /^(published|dropped|rejected)$/.test(message.type)
+        ? [`${message.type}${'code' in message ? ` ${message.code}` : ''}`]
+        : [],
+    );
+  const giveBody = (peer: Peer, index: number): void => {
+    peer.say({ type: 'body', session, index, bytes: bytesOf(index).length });
+    peer.write(bytesOf(index));
+  };
+
+  /** A channel with a window of 5 segments that has published 4. */
+  beforeEach(async () => {
+    uploader = await startUploader({ logic: channelLogic, settings: { window: 5, iFrames: false } });
+    first = await Peer.hello(uploader.port, { renditions: ['main'] });
+    for (let index = 0; index < 4; index++) first.say(await segmentIn(uploader.spool, index));
+    await first.has('published', 3);
+  });
+  afterEach(async () => {
+    await uploader.stop();
+    await uploader.remove();
+  });
+
+  test('of all that waited the last window is asked for, and nothing else', async () => {
+    first.end();
+    const peer = await Peer.hello(uploader.port, { renditions: ['main'] });
+    for (let index = 4; index < 400; index++) peer.say(segmentOf(index));
+    for (let index = 395; index < 400; index++) {
+      await peer.has('send', index);
+      giveBody(peer, index);
+    }
+    await peer.has('published', 399);
+    expect(peer.of('send').map(({ index }) => index)).toEqual([395, 396, 397, 398, 399]);
+    for (let index = 4; index < 400; index++)
+      expect(finals(peer, index)).toEqual([index < 395 ? 'dropped backlog' : 'published']);
+    expect(peer.of('accepted').map(({ index }) => index)).toEqual([395, 396, 397, 398, 399]);
+    expect(uploader.ownSpool.bytes).toBe(0);
+  });
+
+  test('two windows are asked for in order, and all of it is published', async () => {
+    first.end();
+    const peer = await Peer.hello(uploader.port, { renditions: ['main'] });
+    for (let index = 4; index < 14; index++) peer.say(segmentOf(index));
+    for (let index = 4; index < 14; index++) {
+      await peer.has('send', index);
+      giveBody(peer, index);
+    }
+    await peer.has('published', 13);
+    expect(peer.of('send').map(({ index }) => index)).toEqual([4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    expect(peer.of('dropped')).toEqual([]);
+  });
+
+  test('what is dropped after it was asked for leaves nothing and is answered once', async () => {
+    first.end();
+    const peer = await Peer.hello(uploader.port, { renditions: ['main'] });
+    peer.say(segmentOf(4));
+    await peer.has('send', 4);
+    for (let index = 5; index < 60; index++) peer.say(segmentOf(index));
+    await peer.has('dropped', 4);
+    giveBody(peer, 4);
+    peer.say({ type: 'ping' });
+    await peer.has('pong');
+    expect(uploader.ownSpool.bytes).toBe(0);
+    expect(finals(peer, 4)).toEqual(['dropped backlog']);
+    expect(peer.of('accepted', 4)).toEqual([]);
+  });
+
+  test('a file that is here goes its way in order behind one that is not', async () => {
+    first.say(segmentOf(4));
+    first.say(await segmentIn(uploader.spool, 5));
+    await first.has('send', 4);
+    giveBody(first, 4);
+    await first.has('published', 5);
+    expect(first.of('accepted').map((message) => message.index)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });

@@ -6,10 +6,12 @@ import {
   type RejectedCode,
   type Segment,
   type SegmentId,
+  type Tracks,
   type UploaderMessage,
 } from '@hls-uplink/protocol';
 import { Backoff, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { ChannelWorker } from './channel-worker.js';
+import { Notice } from './notice.js';
 import type { OwnSpool, Receiver } from './own-spool.js';
 import type { SpoolFiles } from './spool-files.js';
 
@@ -37,18 +39,25 @@ export interface IntakeOptions {
 
 /** That its bytes are on this machine, at another path than announced if they came here; or a reason against it. */
 type Assured = { path?: string } | { reject: RejectedCode; reason: string };
+/** Its bytes are on another machine. */
+type Sighted = Assured | 'away' | undefined;
 
 /** An announcement whose turn has not come. */
 interface UnderWay {
   announcement: Announcement;
   assured: boolean;
-  /** There while its bytes are asked for: called with what came of that; without it when the connection is gone. */
+  /** The channel has given the final answer: nothing of it is needed any more. */
+  isAnswered: boolean;
+  answer: () => void;
+  /** There while its bytes are asked for: called with what came of that; without it when they are not needed. */
   arrived?: (result: Assured | undefined) => void;
 }
 
 /**
  * Takes the announcements of one connection in, strictly in the order they came: bytes assured, journalled, handed to
- * the channel, accepted. Bytes that are not to be had by path are asked for ahead, a few at a time, in the same order.
+ * the channel, accepted. Bytes that are not to be had by path are asked for ahead, a few at a time, in the same order;
+ * but the channel is told first of all that are announced, and what it drops then, the backlog of an outage, is never asked
+ * for: the newest window comes first.
  */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -63,9 +72,16 @@ export class Intake {
   #waitingBytes = 0;
   #asking = 0;
   readonly #room = new Set<() => void>();
+  readonly #notice: Notice;
+  /** Ends when it is known where the bytes of the announcement before are, and the channel has its tracks. */
+  #sighted: Promise<unknown> = Promise.resolve();
+  /** Whose bytes are on another machine, and needed. */
+  #away = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    const { clock, signal, worker } = options;
+    this.#notice = new Notice({ clock, signal, tell: (announcements) => worker.announced(announcements) });
     options.signal.addEventListener('abort', () => this.wake(), { once: true });
   }
 
@@ -103,24 +119,37 @@ export class Intake {
       known.arrived?.({});
       return;
     }
-    const one: UnderWay = { announcement, assured: false };
+    this.#notice.heard();
+    const one: UnderWay = { announcement, assured: false, isAnswered: false, answer: () => undefined };
+    const answered = new Promise<undefined>((resolve) => (one.answer = () => resolve(undefined)));
     this.#underWay.set(announcement.index, one);
     const before = this.#asked;
     let next = (): void => undefined;
     this.#asked = new Promise((resolve) => (next = resolve));
-    const assured = this.#assure(one, before, next).finally(() => {
+    const assured = Promise.race([this.#assure(one, before, next), answered]).finally(() => {
       one.assured = true;
-      next();
+      void before.then(next);
     });
     this.#inTurn(lineBytes, assured, async (value) => {
-      if (value) await this.#take(one.announcement, value);
+      if (value && !one.isAnswered) await this.#take(one.announcement, value);
       this.#underWay.delete(announcement.index);
     });
   }
 
-  /** After everything that came before it. */
-  afterThat(task: () => Promise<void>): void {
-    this.#inTurn(0, Promise.resolve(), task);
+  /** The channel has given the final answer. */
+  answered(index: number): void {
+    const one = this.#underWay.get(index);
+    if (!one) return;
+    one.isAnswered = true;
+    one.arrived?.(undefined);
+    one.answer();
+  }
+
+  /** Known before what is announced after them. */
+  tracks(tracks: Tracks): void {
+    const known = this.#sighted.then(() => this.#options.worker.tracks(tracks));
+    this.#sighted = known.catch(ignore);
+    this.#inTurn(0, known, () => Promise.resolve());
   }
 
   /** An announcement that broke the schema: answered in its turn. */
@@ -143,9 +172,13 @@ export class Intake {
   }
 
   /** The body is here as a whole. */
-  async received({ index }: SegmentId, receiver: Receiver): Promise<void> {
+  async received({ session, index }: SegmentId, receiver: Receiver): Promise<void> {
     const result = await receiver.finish();
-    this.#underWay.get(index)?.arrived?.(result.ok ? { path: result.path } : badFile(result.reason));
+    const arrived = this.#underWay.get(index)?.arrived;
+    if (arrived) arrived(result.ok ? { path: result.path } : badFile(result.reason));
+    // It was dropped meanwhile.
+    else if (this.#options.worker.status({ session, index }) === 'answered')
+      await this.#options.ownSpool.remove({ session, index });
   }
 
   #inTurn<T>(lineBytes: number, before: Promise<T>, task: (value: T) => Promise<void>): void {
@@ -172,6 +205,31 @@ export class Intake {
   /** @param before its bytes may be asked for after those of the one before. @param next those of the next one may be */
   async #assure(one: UnderWay, before: Promise<void>, next: () => void): Promise<Assured | undefined> {
     const { announcement } = one;
+    const sighting = this.#inOrder(announcement, this.#sight(announcement));
+    this.#sighted = sighting.catch(ignore);
+    const sighted = await sighting;
+    if (sighted !== 'away' || announcement.type !== 'segment') return sighted === 'away' ? {} : sighted;
+    await before;
+    await this.#notice.quiet;
+    const result = await this.#askFor(one, announcement, next);
+    this.#away--;
+    return result;
+  }
+
+  /** What comes after one whose bytes are away is told as well: where each begins depends on where the one before ends. */
+  async #inOrder(announcement: Announcement, sighting: Promise<Sighted>): Promise<Sighted> {
+    const before = this.#sighted;
+    const sighted = await sighting;
+    await before;
+    if (sighted === 'away') this.#away++;
+    const isMedia = announcement.type === 'segment' || announcement.type === 'gap';
+    const isGood = sighted === 'away' || (sighted && !('reject' in sighted));
+    if (isMedia && isGood && this.#away > 0) this.#notice.add(announcement);
+    return sighted;
+  }
+
+  /** Whether its bytes can be had here. */
+  async #sight(announcement: Announcement): Promise<Sighted> {
     if (announcement.type !== 'segment') return {};
     const { worker, files, ownSpool, clock, signal, logger } = this.#options;
     if (worker.status(announcement) !== 'new') return {};
@@ -195,9 +253,8 @@ export class Intake {
       const checked = await files.check(announcement.path, announcement);
       if (checked.ok) return {};
       if (checked.why !== 'failed') {
-        logger.debug('the bytes are asked for', { index: announcement.index, reason: checked.reason });
-        await before;
-        return this.#askFor(one, announcement, next);
+        logger.debug('the bytes are not here', { index: announcement.index, reason: checked.reason });
+        return 'away';
       }
       await sleep(clock, backoff.next(), signal);
     }
@@ -206,10 +263,11 @@ export class Intake {
 
   async #askFor(one: UnderWay, segment: Segment, next: () => void): Promise<Assured | undefined> {
     const { tell, signal } = this.#options;
+    if (one.isAnswered) return undefined;
     const giveBack = await this.#permission(segment.bytes);
     if (!giveBack) return undefined;
-    // It became a gap meanwhile.
-    if (one.announcement !== segment) {
+    // It became a gap meanwhile, or was dropped.
+    if (one.announcement !== segment || one.isAnswered) {
       giveBack();
       return {};
     }
@@ -281,6 +339,8 @@ export class Intake {
     if (stoodFor) worker.refuse(stoodFor);
   }
 }
+
+const ignore = (): void => undefined;
 
 function badFile(reason: string): Assured {
   return { reject: 'bad-file', reason };

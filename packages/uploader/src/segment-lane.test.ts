@@ -156,6 +156,58 @@ describe('lanes', () => {
     await until('all to be stored', () => outcomes.length === 10);
   });
 
+  test('on a link as fast as the streams, all of them go on in step, each in order', async () => {
+    const rate = 3000;
+    const begunAt = new Map<string, number>();
+    const doneAt = new Map<string, number>();
+    // What is on its way shares the link.
+    const slow = new (class extends FakeStore {
+      readonly left = new Map<string, { bytes: number; done: () => void }>();
+      override async put(
+        ...[key, body, options]: Parameters<FakeStore['put']>
+      ): Promise<Record<string, never>> {
+        begunAt.set(key, clock.monotonic());
+        const bytes = 'bytes' in body && typeof body.bytes !== 'number' ? body.bytes.length : NaN;
+        await new Promise<void>((done) => this.left.set(key, { bytes, done }));
+        doneAt.set(key, clock.monotonic());
+        return super.put(key, body, options);
+      }
+      move(ms: number): void {
+        const share = (rate * ms) / 1000 / this.left.size;
+        for (const [key, one] of this.left) {
+          one.bytes -= share;
+          if (one.bytes > 0) continue;
+          this.left.delete(key);
+          one.done();
+        }
+      }
+    })();
+    store = slow;
+    const lane = laneOf();
+    const streams = ['a', 'b', 'c'];
+    for (let index = 0; index < 5; index++)
+      for (const stream of streams) await put(lane, stream, index, 1000);
+    await until('all to be stored', async () => {
+      const before = lane.load;
+      clock.advance(100);
+      slow.move(100);
+      // Reading the next from disk takes none of the clock's time.
+      await until(
+        'what is free to be used',
+        () => lane.load.count === slow.left.size || before.waiting === 0,
+      );
+      return outcomes.length === 15;
+    });
+    for (const stream of streams) {
+      const done = [0, 1, 2, 3, 4].map((index) => doneAt.get(`${stream}-${index}.ts`)!);
+      expect(done).toEqual([...done].sort((x, y) => x - y));
+      // Five of three streams at one a second each take 5 s; two at a time hold the first back to 2 s.
+      expect(done[0]).toBeLessThanOrEqual(begunAt.get(`${stream}-0.ts`)! + 2100);
+      expect(done[4]).toBeLessThanOrEqual(begunAt.get(`${stream}-0.ts`)! + 5600);
+    }
+    expect(slow.left.size).toBe(0);
+  });
+
   test('one that failed is cancelled while it waits to be tried again', async () => {
     store.fault = () => 'fail';
     const lane = laneOf();

@@ -131,7 +131,7 @@ export class Session implements SourceLink {
         clock,
         logger: this.#logger,
         signal: this.#ended.signal,
-        tell: (message) => this.tell(message),
+        tell: (message) => this.#outgoing.tell(message),
         failed: (error) => void this.refuseError(error),
       });
       this.#socket.once('close', () => this.#intake?.wake());
@@ -156,6 +156,7 @@ export class Session implements SourceLink {
 
   tell(message: Parameters<Outgoing['tell']>[0]): void {
     this.#outgoing.tell(message);
+    if (message.type === 'published' || message.type === 'dropped') this.#intake?.answered(message.index);
   }
 
   refuse(code: RefusedCode, reason: string): void {
@@ -183,11 +184,11 @@ export class Session implements SourceLink {
         decoder.expectBody(message.bytes);
         this.#body = { receiver: await this.#intake.receive(message, message.bytes), ...message };
         if (!this.#body.receiver) {
-          this.#logger.warn('bytes that were not asked for are left out', { index: message.index });
+          this.#logger.info('bytes that are not wanted (any more) are left out', { index: message.index });
         }
         return;
       case 'tracks':
-        this.#intake.afterThat(() => this.#worker.tracks(message));
+        this.#intake.tracks(message);
         break;
       default:
         this.#intake.announce(message, text.length);

@@ -37,7 +37,7 @@ export function listNextAlone(turn: Turn, rendition: RenditionState): boolean {
   const item = rendition.queue.first;
   if (!item) return false;
   if (item.state === 'undecided') upload(turn, rendition, item);
-  if (item.state === 'uploading' || item.state === 'undecided') return false;
+  if (item.state !== 'stored' && item.state !== 'lost') return false;
   const previous = rendition.entries.at(-1);
   const number = Math.max(rendition.tail + 1, state.firstNumber);
   const discontinuity =

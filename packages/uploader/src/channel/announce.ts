@@ -5,9 +5,9 @@ import { takeMarkers } from './date-range.js';
 import { locate } from './epoch.js';
 import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
-import { hasVideo, renditionOf } from './rendition.js';
+import { hasSkipped, hasVideo, renditionOf } from './rendition.js';
 import { answer, isSettled, settleSkipped } from './source.js';
-import type { Item, RenditionState, Slot, SourceState, Turn } from './state.js';
+import type { ChannelState, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { unstall } from './stall.js';
 import { nominalStart, placeOf, TICKS_PER_SECOND } from './ticks.js';
 import {
@@ -18,6 +18,7 @@ import {
   isOverlapped,
   measureSlot,
   positionOf,
+  slotOf,
   type Position,
 } from './timeline.js';
 
@@ -44,6 +45,23 @@ function stateGop(rendition: RenditionState, gop: number, target: number): void 
   rendition.longest = Math.max(rendition.longest, gop * Math.ceil((target * TICKS_PER_SECOND) / gop));
 }
 
+/**
+ * Takes in what a segment says while its bytes are elsewhere: it has its place from now on, and what has no place has its
+ * final answer. It counts for nothing else until it is accepted; a gap tells only where the next begins.
+ */
+export function takeTold(turn: Turn, announcement: Segment | Gap): void {
+  const { state } = turn;
+  const { session, index } = announcement;
+  const source = state.sources[session];
+  const rendition = renditionOf(state, session);
+  if (!source?.connected || source.over || !rendition) return;
+  if (state.phase !== 'starting' && state.phase !== 'live') return;
+  const { told, last } = source;
+  if (index <= Math.max(told?.index ?? -1, last?.index ?? source.settled)) return;
+  if (isAnswered(source, rendition, index) || isPending(source, rendition, index)) return;
+  enqueue(turn, source, rendition, announcement, 'announced');
+}
+
 /** Takes an announcement in: accepted with its bytes assured, or refused and therefore the loss of what it stood for. */
 export function takeAnnouncement(
   turn: Turn,
@@ -55,8 +73,14 @@ export function takeAnnouncement(
   const source = state.sources[session];
   const rendition = renditionOf(state, session);
   if (!source || !rendition) return;
+  const awaited = rendition.queue.find({ session, index });
+  if (awaited?.state === 'awaiting') {
+    settleSkipped(source, index);
+    deliver(turn, source, rendition);
+    return arrive(turn, source, rendition, awaited, event, announcement);
+  }
   const seen = index <= (source.last?.index ?? source.settled);
-  if (seen && isAnswered(source, rendition, index)) {
+  if (isAnswered(source, rendition, index)) {
     if (event === 'accepted')
       turn.effects.push({ type: 'answer', id: { session, index }, answer: { type: 'published' } });
     return;
@@ -96,13 +120,46 @@ export function takeAnnouncement(
       break;
     case 'segment':
     case 'gap':
-      delete source.gone;
-      for (const farewell of source.farewells) farewell.end = false;
-      rendition.away = false;
-      delivered(turn);
+      deliver(turn, source, rendition);
       enqueue(turn, source, rendition, announcement, event);
       if (rendition.queue.length > 0) state.startedMs ??= at;
   }
+}
+
+function deliver(turn: Turn, source: SourceState, rendition: RenditionState): void {
+  delete source.gone;
+  for (const farewell of source.farewells) farewell.end = false;
+  rendition.away = false;
+  delivered(turn);
+}
+
+/** What was announced has its bytes now, or will never have them. */
+function arrive(
+  turn: Turn,
+  source: SourceState,
+  rendition: RenditionState,
+  { epoch, end, ...awaited }: Item,
+  event: 'accepted' | 'refused',
+  announcement: Announcement,
+): void {
+  if (announcement.type !== 'segment' && announcement.type !== 'gap') return;
+  const { state, at } = turn;
+  source.last = { index: announcement.index, epoch, end };
+  const refused = event === 'refused';
+  const lost = refused || announcement.type === 'gap';
+  const item: Item = {
+    ...awaited,
+    epoch,
+    end,
+    announcement,
+    state: lost ? 'lost' : 'undecided',
+    answered: refused,
+  };
+  rendition.queue = rendition.queue.replaced(item);
+  const slot = slotOf(state, item);
+  if (slot) measureSlot(state, slot);
+  state.startedMs ??= at;
+  decide(turn, rendition, item);
 }
 
 /** After a time in which no source delivered, what may be lost is counted anew. */
@@ -134,26 +191,30 @@ function enqueue(
   source: SourceState,
   rendition: RenditionState,
   announcement: Segment | Gap,
-  event: 'accepted' | 'refused',
+  event: 'announced' | 'accepted' | 'refused',
 ): void {
   const { state } = turn;
   const id = { session: announcement.session, index: announcement.index };
+  const told = event === 'announced';
   const lost = event === 'refused' || announcement.type === 'gap';
   const longest = (state.targetDuration ?? 3 * state.target!) + 1;
   if (lost && ptsDuration(announcement.startPts, announcement.endPts) > longest * TICKS_PER_SECOND) {
+    if (told) return;
     source.last = { index: id.index };
     return event === 'accepted' ? answer(turn, id, { type: 'dropped', code: 'too-long' }) : undefined;
   }
   if (announcement.discontinuity === 'tables' || announcement.discontinuity === 'timestamps') {
     source.changed = id.index;
   }
-  const position = locate(state, source, rendition, announcement);
+  const last = told && (source.told?.index ?? -1) > (source.last?.index ?? -1) ? source.told : source.last;
+  const position = locate(state, last, rendition, announcement);
   if (!position) {
-    source.last = { index: id.index };
+    if (!told) source.last = { index: id.index };
     return late(turn, event, id, rendition);
   }
+  source[told ? 'told' : 'last'] = { index: id.index, epoch: position.epoch, end: position.end };
+  if (told && lost) return;
   if (announcement.type === 'segment') takeMarkers(turn, position, announcement);
-  source.last = { index: id.index, epoch: position.epoch, end: position.end };
   if (isBehind(state, rendition, position)) return late(turn, event, id, rendition);
   const { fromStart, toCut, gop } = measure(rendition, announcement, position, state.target!);
   if (gop > 0) stateGop(rendition, gop, state.target!);
@@ -164,9 +225,17 @@ function enqueue(
     if (!isMisaligned(state, rendition, position)) return late(turn, event, id, rendition);
     leaveAlignment(turn, rendition);
   }
-  if (slot?.number !== undefined && slot.number <= rendition.tail) return late(turn, event, id, rendition);
-  if (slot && inSlot(rendition.queue.items, slot)) {
-    if (event === 'accepted') answer(turn, id, { type: 'dropped', code: 'duplicate' });
+  if (slot?.number !== undefined && slot.number <= rendition.tail) {
+    return late(turn, event, id, rendition, isSkipped(state, rendition, slot.number) ? 'backlog' : 'late');
+  }
+  const other = slot && inSlot(rendition.queue.items, slot);
+  // Whose bytes come first is not known yet.
+  if (other?.state === 'awaiting' && told) return;
+  if (other?.state === 'awaiting' && !lost) {
+    rendition.queue = rendition.queue.without(other.id);
+    answer(turn, other.id, { type: 'dropped', code: 'duplicate' });
+  } else if (other) {
+    if (event !== 'refused') answer(turn, id, { type: 'dropped', code: 'duplicate' });
     return;
   }
 
@@ -180,7 +249,7 @@ function enqueue(
     end: position.end,
     fromStart,
     toCut,
-    state: lost ? 'lost' : 'undecided',
+    state: lost ? 'lost' : told ? 'awaiting' : 'undecided',
     answered: event === 'refused',
   };
   rendition.queue = rendition.queue.with(item);
@@ -188,9 +257,13 @@ function enqueue(
     measureSlot(state, slot);
     dropOverlapped(turn, slot);
   }
-  if (lost || !rendition.queue.find(id)) return;
+  if (rendition.queue.find(id)) decide(turn, rendition, item);
+}
+
+/** What is too long is out, and what is whole or waits for nobody is uploaded. */
+function decide(turn: Turn, rendition: RenditionState, item: Item): void {
   const checked = checkLength(turn, rendition, item);
-  if (checked.state === 'undecided' && ((fromStart && toCut) || rendition.alone))
+  if (checked.state === 'undecided' && ((item.fromStart && item.toCut) || rendition.alone))
     upload(turn, rendition, item);
 }
 
@@ -213,19 +286,27 @@ function dropOverlapped(turn: Turn, claimed: Slot): void {
 
 function late(
   turn: Turn,
-  event: 'accepted' | 'refused',
+  event: 'announced' | 'accepted' | 'refused',
   id: Item['id'],
   rendition: RenditionState,
   code: 'late' | 'backlog' = 'late',
 ): void {
   if (event === 'refused') return;
   answer(turn, id, { type: 'dropped', code });
+  // The skip itself was told.
+  if (code === 'backlog') return;
   turn.effects.push({
     type: 'report',
     level: 'warn',
     message: 'segment came after its place in the playlist had gone by',
     fields: { rendition: rendition.name, ...id },
   });
+}
+
+/** The skip went over it, as over what its siblings had there. */
+function isSkipped(state: ChannelState, rendition: RenditionState, number: number): boolean {
+  const { entries, tail, storedTail } = rendition;
+  return hasSkipped(state, rendition) && number > storedTail && number < (entries[0]?.number ?? tail + 1);
 }
 
 function measure(

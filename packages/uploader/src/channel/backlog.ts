@@ -2,7 +2,7 @@ import { windowStart } from '@hls-uplink/hls';
 import { carryDateRanges } from './date-range.js';
 import { jumpTo, leave, remove } from './retention.js';
 import { segmentKey } from './item.js';
-import { liveWindow } from './rendition.js';
+import { hasSkipped, liveWindow } from './rendition.js';
 import { answer } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
@@ -16,14 +16,28 @@ const MOST_WINDOWS = 2;
  * the window by now, had it been published in time, is dropped. Its numbers count as listed and removed.
  */
 export function skipBacklog(turn: Turn, rendition: RenditionState): void {
+  skipBeyond(turn, rendition, MOST_WINDOWS);
+}
+
+/**
+ * The store takes writes again. A skip that viewers have not seen any of leaves them a hole in any case, so it goes as far as it
+ * can: what came since it was decided would hold back the live edge, and could soon be two windows again, for a second hole.
+ */
+export function skipAgain(turn: Turn, rendition: RenditionState): void {
+  const { entries, tail, inFlight } = rendition;
+  const isUnderWay = inFlight !== undefined && inFlight.tail >= (entries[0]?.number ?? tail + 1);
+  if (hasSkipped(turn.state, rendition) && !isUnderWay) skipBeyond(turn, rendition, 1);
+}
+
+function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): void {
   const { state, at } = turn;
   const waiting = rendition.alone ? waitingAlone(rendition) : waitingSlots(state, rendition);
-  if (waiting.length <= MOST_WINDOWS * state.settings.window) return;
+  if (waiting.length <= windows * state.settings.window) return;
   const first = windowStart(
     waiting.map(({ start, end }) => ({ duration90k: end - start })),
     liveWindow(state),
   );
-  if (first <= (MOST_WINDOWS - 1) * (waiting.length - first)) return;
+  if (first <= (windows - 1) * (waiting.length - first)) return;
   if (rendition.alone) skipAlone(turn, rendition, first);
   else skipTo(turn, rendition, waiting[first] as Slot);
   rendition.updatedMs = at;

@@ -19,7 +19,8 @@ export function epochOf(state: ChannelState, id: number): Epoch | undefined {
  */
 export function locate(
   state: ChannelState,
-  source: SourceState,
+  /** Where its source's announcement before it ended. */
+  last: SourceState['last'],
   rendition: RenditionState,
   announcement: Segment | Gap,
 ): Position | undefined {
@@ -27,8 +28,7 @@ export function locate(
   const duration = ptsDuration(startPts, endPts);
   const wallMs = Date.parse(announcement.wallClock);
   const known =
-    goOn(state, source, announcement, rendition.frame) ??
-    recognise(state, source, announcement, rendition.frame);
+    goOn(state, last, announcement, rendition.frame) ?? recognise(state, last, announcement, rendition.frame);
   if (!known) {
     const epoch = beginEpoch(state, { t0: startPts, date0Ms: wallMs }, wallMs);
     return { epoch, start: startPts, end: startPts + duration, contiguous: false };
@@ -53,7 +53,7 @@ interface Known {
 /** On the clock of its source's last announcement, where that ended. */
 function goOn(
   state: ChannelState,
-  { last }: SourceState,
+  last: SourceState['last'],
   { startPts, discontinuity, index }: Segment | Gap,
   frame: number,
 ): Known | undefined {
@@ -67,7 +67,7 @@ function goOn(
 /** On the newest clock to which its wall clock maps, unless it would go back on its own. */
 function recognise(
   state: ChannelState,
-  { last }: SourceState,
+  last: SourceState['last'],
   { startPts, discontinuity, wallClock }: Segment | Gap,
   frame: number,
 ): Known | undefined {
@@ -126,7 +126,9 @@ function beginEpoch(state: ChannelState, clock: ChannelClock, wallMs: number): n
 
 /** Makes room for an epoch before one that nobody has published. */
 function shiftEpochs(state: ChannelState, from: number): void {
-  const last = Object.values(state.sources).flatMap((source) => source.last ?? []);
+  const last = Object.values(state.sources).flatMap((source) =>
+    [source.last ?? [], source.told ?? []].flat(),
+  );
   for (const one of [...state.slots, ...last]) if (one.epoch !== undefined && one.epoch >= from) one.epoch++;
   for (const epoch of state.epochs) if (epoch.id >= from) epoch.id++;
   for (const rendition of Object.values(state.renditions)) {

@@ -1,5 +1,5 @@
 import type { DateRange, Key } from '@hls-uplink/hls';
-import type { Announcement, DroppedCode, Hello, SegmentId, Tracks } from '@hls-uplink/protocol';
+import type { Announcement, DroppedCode, Gap, Hello, Segment, SegmentId, Tracks } from '@hls-uplink/protocol';
 import type { ReadBack } from './reopen.js';
 
 /** What a source said of itself in `hello`, as far as the channel's decisions need it. */
@@ -22,6 +22,11 @@ export type ChannelEvent =
   | { type: 'connected'; at: number; facts: SourceFacts; replayed?: boolean }
   | { type: 'disconnected'; at: number; session: string }
   | { type: 'tracks'; at: number; tracks: Tracks }
+  /**
+   * What a connected session says it has while the bytes are on another machine: in order of index, and only a hint, for each
+   * is `accepted` or `refused` later as if nothing had been said. But what has had its final answer by then is never asked for.
+   */
+  | { type: 'announced'; at: number; announcements: readonly (Segment | Gap)[] }
   /** Journalled, its bytes assured. In order of index for each session. */
   | { type: 'accepted'; at: number; announcement: Announcement }
   /** Finally refused (the sender has its `rejected`): what it stood for is lost. */

@@ -4,12 +4,14 @@ import { checkLengths } from './item.js';
 import { advance } from './publish.js';
 import { answer } from './source.js';
 import { awayEndAt } from './stall.js';
-import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
+import type { ChannelState, Entry, Item, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 import { nextSlot } from './timeline.js';
 
 const participants = (state: ChannelState): RenditionState[] =>
-  Object.values(state.renditions).filter((one) => one.queue.items.some((item) => item.state !== 'lost'));
+  Object.values(state.renditions).filter((one) => one.queue.items.some(isHere));
+
+const isHere = ({ state }: Item): boolean => state !== 'lost' && state !== 'awaiting';
 
 /** Ticks of the longest segment there may be, as stated so far. */
 function longest(state: ChannelState): number {
@@ -41,9 +43,7 @@ export function start(turn: Turn): void {
   if (there.length === 0 || !(complete || over || at >= due)) return;
 
   const longestItem = Math.max(
-    ...there.flatMap((one) =>
-      one.queue.items.filter((item) => item.state !== 'lost').map((item) => item.end - item.start),
-    ),
+    ...there.flatMap((one) => one.queue.items.filter(isHere).map((item) => item.end - item.start)),
   );
   const stated = Math.max(...Object.values(state.renditions).map((one) => one.longest));
   state.targetDuration = state.settings.targetDuration ?? targetDurationFor(Math.max(stated, longestItem));
@@ -94,6 +94,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
   state.target = targetSeconds;
   for (const source of Object.values(state.sources)) {
     delete source.listed;
+    delete source.told;
     if (source.last) source.last = { index: source.last.index };
   }
   for (const rendition of renditions) {

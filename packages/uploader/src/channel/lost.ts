@@ -1,8 +1,9 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import { leaveAlignment, listNextAlone } from './alone.js';
 import { appendSlotGap } from './entry.js';
+import { lose } from './item.js';
 import { holding, isKnown, isPublished, siblings } from './partial.js';
-import { lostAt } from './rendition.js';
+import { hasSkipped, lostAt } from './rendition.js';
 import { answer, hasLeft } from './source.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
 import { inSlot, nextSlot, positionOf } from './timeline.js';
@@ -13,7 +14,7 @@ export function waitsUntil(state: ChannelState, rendition: RenditionState): numb
   if (!slot || rendition.alone) return undefined;
   const item = inSlot(rendition.queue.items, slot);
   const open = item
-    ? item.state === 'undecided' || item.state === 'lost'
+    ? item.state === 'awaiting' || item.state === 'undecided' || item.state === 'lost'
     : rendition.queue.length > 0 || isPublished(state, rendition, slot);
   return open ? lostAt(state, rendition) : undefined;
 }
@@ -36,6 +37,17 @@ export function listLost(turn: Turn, rendition: RenditionState, slot: Slot, item
   if (slot.number === undefined && !shared) state.slots.splice(positionOf(state, slot), 1);
   else if (!first) appendSlotGap(turn, rendition, slot);
   return true;
+}
+
+/**
+ * Its bytes are not here: it is lost as if nothing of it were, but after a skip, for what a skip has left comes in one version,
+ * and what does not come in time is skipped in its turn.
+ */
+export function listAwaited(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): boolean {
+  const { state, at } = turn;
+  if (hasSkipped(state, rendition) || !isPublished(state, rendition, slot)) return false;
+  if (at < lostAt(state, rendition)) return false;
+  return listLost(turn, rendition, slot, lose(turn, rendition, item, 'late'));
 }
 
 /** Nothing of this rendition is there for the slot: is it lost? */

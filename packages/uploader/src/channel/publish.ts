@@ -2,7 +2,7 @@ import { listNextAlone } from './alone.js';
 import { dropEntries } from './backlog.js';
 import { appendSegment, appendSlotGap, joinSequence } from './entry.js';
 import { lose } from './item.js';
-import { listLost, listMissing } from './lost.js';
+import { listAwaited, listLost, listMissing } from './lost.js';
 import { decidePartial, isShort } from './partial.js';
 import { hasVideo } from './rendition.js';
 import { hasChanged } from './source.js';
@@ -34,6 +34,8 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
   if (!queued) return listMissing(turn, rendition, slot);
   const item = queued.state === 'undecided' ? decidePartial(turn, rendition, slot, queued) : queued;
   switch (item.state) {
+    case 'awaiting':
+      return listAwaited(turn, rendition, slot, item);
     case 'undecided':
     case 'uploading':
       return false;

@@ -95,9 +95,12 @@ test('property: whatever happens, no rule is broken and every announcement gets 
       // With a GOP of 2 s: segments of 6 s, or of 4 and 6 s in turn.
       fc.constantFrom(6, 5),
       fc.boolean(),
+      // In half of them the segmenters are on other machines, behind a link twice as fast as the stream or faster.
+      fc.constantFrom(undefined, undefined, 400, 2500),
       fc.array(happening, { minLength: 1, maxLength: 16 }),
-      (seed, firstPts, targetSeconds, encrypted, happenings) => {
-        const world = World.live(THREE, seed, { firstPts, targetSeconds, encrypted, refused: 0.03 });
+      (seed, firstPts, targetSeconds, encrypted, bodyMs, happenings) => {
+        const more = bodyMs === undefined ? {} : { bodyMs };
+        const world = World.live(THREE, seed, { firstPts, targetSeconds, encrypted, refused: 0.03, ...more });
         world.run(20_000);
         for (const one of happenings) {
           happen(world, one);
@@ -135,6 +138,8 @@ test('property: whatever happens, no rule is broken and every announcement gets 
     'encrypted',
     'switches',
     'clearAgain',
+    'bodies',
+    'unasked',
   ];
   for (const what of wanted) expect([what, occurred[what]! > runs / 20]).toEqual([what, true]);
 });

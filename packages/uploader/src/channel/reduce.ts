@@ -1,6 +1,7 @@
 import { current, produce } from 'immer';
-import { takeAnnouncement, takeTracks } from './announce.js';
-import { skipBacklog } from './backlog.js';
+import { takeAnnouncement, takeTracks, takeTold } from './announce.js';
+import { dropAwaited, forgetAwaited } from './awaited.js';
+import { skipAgain, skipBacklog } from './backlog.js';
 import { takeDateRange } from './date-range.js';
 import type { ChannelEvent, Effect } from './event.js';
 import { iFramesKey } from './i-frame.js';
@@ -82,11 +83,16 @@ function take(turn: Turn, event: ChannelEvent): void {
     case 'opened':
       return reopen(turn, event.playlists);
     case 'connected':
+      forgetAwaited(state, event.facts.session);
       return connect(turn, event.facts, event.replayed ?? false);
     case 'disconnected':
+      forgetAwaited(state, event.session);
       return disconnect(turn, event.session);
     case 'tracks':
       return takeTracks(turn, event.tracks);
+    case 'announced':
+      for (const announcement of event.announcements) takeTold(turn, announcement);
+      return;
     case 'accepted':
     case 'refused':
       return takeAnnouncement(turn, event.type, event.announcement);
@@ -128,7 +134,10 @@ function take(turn: Turn, event: ChannelEvent): void {
     case 'end-requested':
       if (state.phase !== 'live') return;
       state.endRequested = true;
-      for (const source of Object.values(state.sources)) source.over = true;
+      for (const source of Object.values(state.sources)) {
+        source.over = true;
+        dropAwaited(turn, source);
+      }
       return;
     case 'date-range-given':
       return takeDateRange(turn, event.range);
@@ -137,10 +146,12 @@ function take(turn: Turn, event: ChannelEvent): void {
 }
 
 /** The store takes writes again: what may be lost is counted anew. */
-function recover({ state, at }: Turn): void {
+function recover(turn: Turn): void {
+  const { state, at } = turn;
   for (const rendition of Object.values(state.renditions)) {
     rendition.failing = false;
     rendition.updatedMs = at;
+    if (state.phase === 'live') skipAgain(turn, rendition);
   }
 }
 
@@ -204,7 +215,9 @@ export function sessionProgress(
   if (!source) return { accepted: [] };
   const rendition = state.renditions[source.facts.rendition];
   const ids = [
-    ...(rendition?.queue.items ?? []).flatMap(({ id, answered }) => (answered ? [] : [id])),
+    ...(rendition?.queue.items ?? []).flatMap(({ id, answered, state: is }) =>
+      answered || is === 'awaiting' ? [] : [id],
+    ),
     ...(rendition?.entries ?? []).flatMap(({ id }) => (id ? [id] : [])),
     ...state.held.map(({ announcement }) => announcement),
     ...source.farewells.map(({ index }) => ({ session, index })),

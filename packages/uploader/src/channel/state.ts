@@ -62,7 +62,7 @@ export interface Slot {
   discontinuitySequence?: number;
 }
 
-/** An accepted announcement that no playlist lists yet; never changed, replaced by another. */
+/** An announcement that no playlist lists yet; never changed, replaced by another. */
 export interface Item {
   readonly id: SegmentId;
   /** As it was announced, also when it was refused: then its state is `lost` from the start. */
@@ -78,7 +78,8 @@ export interface Item {
   /** Begins less than a GOP after its slot's nominal start, and was ended by a cut; whole when both (DESIGN.md, "Whole and partial"). */
   readonly fromStart: boolean;
   readonly toCut: boolean;
-  readonly state: 'undecided' | 'uploading' | 'stored' | 'lost';
+  /** Awaiting: announced and not accepted, for its bytes are not here. */
+  readonly state: 'awaiting' | 'undecided' | 'uploading' | 'stored' | 'lost';
   /** Its final answer has gone out already (refused, too long, or its bytes vanished). */
   readonly answered: boolean;
   /** EXT-X-KEY: what its bytes in the store are encrypted by. */
@@ -137,8 +138,10 @@ export interface SourceState {
   gone?: 'left' | 'ended';
   /** When the connection was lost without leave or end. */
   lostMs?: number;
-  /** Where its last announcement ended; without epoch and end when that is not known. */
+  /** Where its last accepted or refused announcement ended; without epoch and end when that is not known. */
   last?: { index: number; epoch?: number; end?: number };
+  /** Where its last one ended that is announced only; it goes with the connection. */
+  told?: { index: number; epoch: number; end: number };
   /** Where its last listed segment ended; what a successor needs. */
   listed?: { index: number; epoch: number; end: number };
   /** Highest index with a final answer, everything below it answered too; −1: none. */

@@ -132,31 +132,47 @@ export class Rig {
   }
 
   segment(rendition: string, index: number, from: number, to: number, more: Announced = {}): void {
-    const { sound = false, wallOffMs = 0, refused = false, ...rest } = more;
+    const type = more.refused ? 'refused' : 'accepted';
+    this.happen({ type, announcement: this.announcement(rendition, index, from, to, more) });
+  }
+
+  /** Segments of 6 s, whose bytes are elsewhere. */
+  told(rendition: string, first: number, last = first): void {
+    const count = last - first + 1;
+    const announcements = Array.from({ length: count }, (_, i) =>
+      this.announcement(rendition, first + i, 6 * (first + i), 6 * (first + i + 1)),
+    );
+    this.happen({ type: 'announced', announcements });
+  }
+
+  private announcement(
+    rendition: string,
+    index: number,
+    from: number,
+    to: number,
+    { sound = false, wallOffMs = 0, refused: _, ...rest }: Announced = {},
+  ): Segment {
     const keys: Segment['keyPictures'] = [];
     for (let key = from; !sound && key < to - 1e-6; key += GOP_SECONDS) {
       keys.push({ offset: 376, bytes: 188, pts: Math.round(key * 90_000) });
     }
-    this.happen({
-      type: refused ? 'refused' : 'accepted',
-      announcement: {
-        type: 'segment',
-        session: sessionOf(rendition),
-        index,
-        path: '/spool/segment.ts',
-        bytes: 188_000,
-        crc32: 1,
-        startPts: Math.round(from * 90_000),
-        endPts: Math.round(to * 90_000),
-        wallClock: new Date(BEGIN_MS + from * 1000 + wallOffMs).toISOString(),
-        ended: 'cut',
-        independent: true,
-        keyPictures: keys,
-        markers: [],
-        ...(index === 0 && { discontinuity: 'start' as const }),
-        ...rest,
-      },
-    });
+    return {
+      type: 'segment',
+      session: sessionOf(rendition),
+      index,
+      path: '/spool/segment.ts',
+      bytes: 188_000,
+      crc32: 1,
+      startPts: Math.round(from * 90_000),
+      endPts: Math.round(to * 90_000),
+      wallClock: new Date(BEGIN_MS + from * 1000 + wallOffMs).toISOString(),
+      ended: 'cut',
+      independent: true,
+      keyPictures: keys,
+      markers: [],
+      ...(index === 0 && { discontinuity: 'start' as const }),
+      ...rest,
+    };
   }
 
   playlist(rendition: string): SeenPlaylist {

@@ -25,6 +25,8 @@ export interface WorldOptions {
   declared?: boolean;
   /** Whether segments are encrypted at first. */
   encrypted?: boolean;
+  /** The segmenters are on other machines: what the bytes of a segment take to come, milliseconds. */
+  bodyMs?: number;
   /** How many of the playlists the store refuses at random, 0 … 1. */
   refused?: number;
 }
@@ -46,7 +48,16 @@ export interface Scene {
   readonly vanished: Set<string>;
   /** How often what happened. */
   readonly happened: Record<
-    'events' | 'wraps' | 'restarts' | 'outages' | 'sessions' | 'unwritten' | 'vanished' | 'switches',
+    | 'events'
+    | 'wraps'
+    | 'restarts'
+    | 'outages'
+    | 'sessions'
+    | 'unwritten'
+    | 'vanished'
+    | 'switches'
+    | 'bodies'
+    | 'unasked',
     number
   >;
 }

@@ -23,6 +23,10 @@ export class Segmenter {
   private open?: { start: number; wallMs: number; keys: number[] };
   /** Without final answer. */
   private outbox: Announcement[] = [];
+  /** On another machine: announced over this connection, and not accepted. */
+  private line: Announcement[] = [];
+  private connection = 0;
+  private isSending = false;
 
   constructor(
     private readonly scene: Scene,
@@ -45,14 +49,15 @@ export class Segmenter {
     this.up = false;
     this.alive = false;
     delete this.open;
-    this.scene.uploader.happen({ type: 'disconnected', session: this.session });
+    this.disconnect();
   }
 
   /** Its spool is lost, with all that waits in it; then it is another session, whose indexes begin anew. */
   loseSpool(): void {
     this.kill();
     for (const { session, index } of this.outbox) {
-      this.scene.vanished.add(`${session}/${index}`);
+      // What came over the link is the uploader's.
+      if (!this.isRemote) this.scene.vanished.add(`${session}/${index}`);
       this.scene.answers.delete(`${session}/${index}`);
     }
     const session = `${this.session.slice(0, -4)}${(this.scene.happened.sessions++ + 0x1000).toString(16)}`;
@@ -95,13 +100,22 @@ export class Segmenter {
       return this.scene.time.at(this.scene.time.now + 200, () => this.drain(untilMs));
     }
     this.alive = false;
-    this.scene.uploader.happen({ type: 'disconnected', session: this.session });
+    this.disconnect();
   }
 
   cutLink(): void {
     if (!this.online) return;
     this.online = false;
+    this.disconnect();
+  }
+
+  private disconnect(): void {
+    this.connection++;
     this.scene.uploader.happen({ type: 'disconnected', session: this.session });
+  }
+
+  private get isRemote(): boolean {
+    return this.scene.options.bodyMs !== undefined;
   }
 
   mendLink(): void {
@@ -137,10 +151,40 @@ export class Segmenter {
     audience.connected(this.rendition);
     uploader.happen({ type: 'connected', facts: this.facts() });
     uploader.happen({ type: 'tracks', tracks: this.tracks() });
+    Object.assign(this, { connection: this.connection + 1, line: [], isSending: false });
     const { settled = -1, accepted } = uploader.progress(this.session);
-    for (const announcement of [...this.outbox]) {
-      if (announcement.index <= settled) this.answered(announcement.index, 'published');
-      else if (!accepted.includes(announcement.index)) this.deliver(announcement);
+    for (const { index } of [...this.outbox]) if (index <= settled) this.answered(index, 'published');
+    const open = this.outbox.filter(({ index }) => !accepted.includes(index));
+    if (this.isRemote) return this.tell(open);
+    for (const announcement of open) this.deliver(announcement);
+  }
+
+  /** All that waits is known before the first bytes are asked for. */
+  private tell(announcements: readonly Announcement[]): void {
+    const media = announcements.filter((one) => one.type === 'segment' || one.type === 'gap');
+    this.scene.uploader.happen({ type: 'announced', announcements: media });
+    this.line.push(...announcements);
+    this.send();
+  }
+
+  /** One after the other, what has no answer yet. */
+  private send(): void {
+    while (!this.isSending) {
+      const next = this.line.shift();
+      if (!next) return;
+      if (!this.outbox.includes(next)) this.scene.happened.unasked++;
+      else if (next.type !== 'segment') this.accept(next);
+      else {
+        const { connection } = this;
+        this.isSending = true;
+        this.scene.happened.bodies++;
+        this.scene.time.at(this.scene.time.now + this.scene.options.bodyMs!, () => {
+          if (this.connection !== connection || !this.scene.uploader.isOpen) return;
+          this.isSending = false;
+          if (this.outbox.includes(next)) this.accept(next);
+          this.send();
+        });
+      }
     }
   }
 
@@ -197,6 +241,11 @@ export class Segmenter {
 
   private deliver(announcement: Announcement): void {
     if (!this.scene.uploader.isOpen) return;
+    if (this.isRemote) return this.tell([announcement]);
+    this.accept(announcement);
+  }
+
+  private accept(announcement: Announcement): void {
     this.said = announcement.type;
     this.scene.uploader.accept({ facts: this.facts(), tracks: this.tracks(), announcement });
   }

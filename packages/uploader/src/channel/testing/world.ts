@@ -27,6 +27,8 @@ export class World implements Scene {
     unwritten: 0,
     vanished: 0,
     switches: 0,
+    bodies: 0,
+    unasked: 0,
   };
 
   constructor(readonly options: WorldOptions) {
