@@ -211,6 +211,8 @@ export class Intake {
     if (sighted !== 'away' || announcement.type !== 'segment') return sighted === 'away' ? {} : sighted;
     await before;
     await this.#notice.quiet;
+    // The channel knows all that has been announced by now.
+    await this.#sighted;
     const result = await this.#askFor(one, announcement, next);
     this.#away--;
     return result;
