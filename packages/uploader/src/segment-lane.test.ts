@@ -163,9 +163,7 @@ describe('lanes', () => {
     // What is on its way shares the link.
     const slow = new (class extends FakeStore {
       readonly left = new Map<string, { bytes: number; done: () => void }>();
-      override async put(
-        ...[key, body, options]: Parameters<FakeStore['put']>
-      ): Promise<Record<string, never>> {
+      override async put(...[key, body, options]: Parameters<FakeStore['put']>): Promise<{ etag?: string }> {
         begunAt.set(key, clock.monotonic());
         const bytes = 'bytes' in body && typeof body.bytes !== 'number' ? body.bytes.length : NaN;
         await new Promise<void>((done) => this.left.set(key, { bytes, done }));
