@@ -6,7 +6,7 @@ import { locate } from './epoch.js';
 import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
 import { hasSkipped, hasVideo, renditionOf } from './rendition.js';
-import { answer, isSettled, settleSkipped } from './source.js';
+import { answer, isSettled, settle, settleSkipped } from './source.js';
 import type { ChannelState, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { unstall } from './stall.js';
 import { nominalStart, placeOf, TICKS_PER_SECOND } from './ticks.js';
@@ -87,6 +87,8 @@ export function takeAnnouncement(
   }
   if (seen && isPending(source, rendition, index)) return;
   if (state.held.some(({ announcement: one }) => one.index === index && one.session === session)) return;
+  // Its sender has `rejected` already, and what comes after it must not wait for it.
+  if (event === 'refused') settle(source, index);
   if (source.over) {
     settleSkipped(source, index);
     source.last = { index };
@@ -215,6 +217,7 @@ function enqueue(
   source[told ? 'told' : 'last'] = { index: id.index, epoch: position.epoch, end: position.end };
   if (told && lost) return;
   if (announcement.type === 'segment') takeMarkers(turn, position, announcement);
+  if (source.changed === id.index && isTagged(rendition, position)) delete source.changed;
   if (isBehind(state, rendition, position)) return late(turn, event, id, rendition);
   const { fromStart, toCut, gop } = measure(rendition, announcement, position, state.target!);
   if (gop > 0) stateGop(rendition, gop, state.target!);
@@ -265,6 +268,13 @@ function decide(turn: Turn, rendition: RenditionState, item: Item): void {
   const checked = checkLength(turn, rendition, item);
   if (checked.state === 'undecided' && ((item.fromStart && item.toCut) || rendition.alone))
     upload(turn, rendition, item);
+}
+
+/** It came so late that a discontinuity is listed where it would be, or after: nothing that follows needs another. */
+function isTagged({ entries, frame }: RenditionState, { epoch, start }: Position): boolean {
+  return entries.some(
+    (one) => one.discontinuity && (one.epoch > epoch || (one.epoch === epoch && one.end > start + frame)),
+  );
 }
 
 /** What a slot covers now, or whether it is covered itself. */

@@ -45,8 +45,8 @@ export function start(turn: Turn): void {
   const longestItem = Math.max(
     ...there.flatMap((one) => one.queue.items.filter(isHere).map((item) => item.end - item.start)),
   );
-  const stated = Math.max(...Object.values(state.renditions).map((one) => one.longest));
-  state.targetDuration = state.settings.targetDuration ?? targetDurationFor(Math.max(stated, longestItem));
+  state.targetDuration =
+    state.settings.targetDuration ?? targetDurationFor(Math.max(longest(state), longestItem));
   state.phase = 'live';
   fixStartOffset(turn);
   for (const rendition of there) rendition.updatedMs = at;

@@ -248,3 +248,37 @@ test('the operator ends a stream that is still fed: it stays ended until a segme
   expect(rig.playlist('low').endList).toBe(false);
   expect(rig.entries('low')).toMatch(/^5D/);
 });
+
+test('what was refused holds up no answer of what comes after it', () => {
+  const rig = Rig.live(['low'], 3);
+  rig.to(24);
+  rig.segment('low', 3, 18, 24, { refused: true });
+  rig.step(['low'], 4);
+  rig.happen({
+    type: 'accepted',
+    announcement: { type: 'leave', session: sessionOf('low'), index: 5, reason: 'test' },
+  });
+  expect(rig.answers).toContain('low/5 published');
+});
+
+test('a change of tracks that is said too late, behind a discontinuity, costs nothing more', () => {
+  const rig = Rig.live(BOTH, 5);
+  rig.to(36);
+  rig.segment('low', 5, 30, 36, { discontinuity: 'tables' });
+  rig.to(47);
+  rig.segment('mid', 5, 30, 36, { discontinuity: 'tables' });
+  for (let i = 6; i < 9; i++) rig.step(['low', 'mid'], i);
+  expect(rig.entries('mid')).toMatch(/4 5DG 6 7 8$/);
+  expect(rig.entries('low')).toMatch(/4 5D 6 7 8$/);
+});
+
+test('a life that begins with a stump has the target duration of what was stated', () => {
+  const rig = Rig.live(['low'], 3);
+  rig.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf('low'), index: 3 } });
+  rig.happen({ type: 'disconnected', session: sessionOf('low') });
+  rig.connect('low', { renditions: ['low'] });
+  rig.to(60);
+  rig.segment('low', 4, 600, 600.3, { discontinuity: 'start', ended: 'leave', wallOffMs: -560_000 });
+  rig.to(75);
+  expect(rig.playlist('low').targetDuration).toBe(6);
+});
