@@ -183,8 +183,15 @@ export function fixNumbers(state: ChannelState, upTo: Slot): void {
   }
 }
 
-/** Without the slots that every rendition has behind it. Not for a draft: of one, all slots that stay would be drafted. */
-export function pruneTimeline(state: ChannelState): ChannelState {
+/** Without what every rendition has behind it; undefined when all of it stays. */
+export function keptTimeline(state: ChannelState): Pick<ChannelState, 'slots' | 'epochs'> | undefined {
+  const slots = keptSlots(state);
+  const epochs = keptEpochs(state);
+  return slots === state.slots && epochs === state.epochs ? undefined : { slots, epochs };
+}
+
+function keptSlots(state: ChannelState): Slot[] {
+  if (state.slots.length <= KEPT_SLOTS) return state.slots;
   const tails = Object.values(state.renditions)
     .filter((rendition) => !rendition.alone && rendition.tail >= state.firstNumber)
     .map((rendition) => rendition.tail);
@@ -196,12 +203,7 @@ export function pruneTimeline(state: ChannelState): ChannelState {
     return slot ? [positionOf(state, slot)] : [];
   });
   const first = Math.min(behind === -1 ? Infinity : behind, ...waiting, state.slots.length);
-  const slots =
-    first > KEPT_SLOTS ? (Object.freeze(state.slots.slice(first - KEPT_SLOTS)) as Slot[]) : state.slots;
-  const epochs = keptEpochs(state);
-  return slots === state.slots && epochs === state.epochs
-    ? state
-    : Object.freeze({ ...state, slots, epochs });
+  return first > KEPT_SLOTS ? state.slots.slice(first - KEPT_SLOTS) : state.slots;
 }
 
 function keptEpochs({ epochs, renditions }: ChannelState): Epoch[] {

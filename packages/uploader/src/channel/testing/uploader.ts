@@ -1,7 +1,7 @@
 import type { Key } from '@hls-uplink/hls';
 import type { Announcement, SegmentId, Tracks } from '@hls-uplink/protocol';
 import type { Effect, SourceFacts } from '../event.js';
-import { deadline, openChannel, reduce, sessionProgress } from '../reduce.js';
+import { deadline, openChannel, sessionProgress, step } from '../reduce.js';
 import type { ChannelState } from '../state.js';
 import type { Happening, Scene } from './scene.js';
 
@@ -81,8 +81,8 @@ export class Uploader {
     if (!this.state) return;
     this.scene.happened.events++;
     const { phase } = this.state;
-    const { state, effects } = reduce(this.state, { ...happening, at: this.scene.time.now });
-    this.state = state;
+    const { state } = this;
+    const effects = step(state, { ...happening, at: this.scene.time.now });
     if (phase === 'live' && state.phase === 'ended') this.ended();
     for (const effect of effects) this.perform(effect);
     const due = this.state && deadline(this.state);
