@@ -32,6 +32,8 @@ export interface LiveOptions {
   /** Default: a directory, served by the test, so that viewers see it while the uploader is down. */
   store?: { url: string; publicBase: string; env: Record<string, string> };
   uploaderArguments?: string[];
+  /** Each rendition has an encoder of its own, with a clock of its own. */
+  ownEncoders?: boolean;
   /** Whether the end of the input ends the stream. */
   endOnEof?: boolean;
   /** The spools lie outside the uploader's spool roots, as on another machine. */
@@ -62,6 +64,7 @@ export class Live {
   spare: StartedProcess | undefined;
   private sparePort = 0;
   private encoder: Encoder | undefined;
+  private readonly ownEncoders = new Map<string, Encoder>();
 
   private constructor(
     readonly folder: string,
@@ -96,7 +99,8 @@ export class Live {
   async startAll(): Promise<void> {
     await this.startUploader();
     for (const name of this.names) await this.startSegmenter(name);
-    this.startEncoder();
+    if (this.options.ownEncoders) for (const name of this.names) this.startEncoderOf(name);
+    else this.startEncoder();
   }
 
   async startUploader(journal = 'journal'): Promise<void> {
@@ -147,14 +151,33 @@ export class Live {
 
   /** What a rendition's segmenter does not take, because none runs, is lost, as with a pipe to nowhere. */
   startEncoder(): void {
-    const encoder = new Encoder({ renditions: this.renditions, gopSeconds: this.options.gop ?? 2 });
-    this.encoder = encoder;
-    for (const [i, name] of this.names.entries()) {
+    this.encoder = this.feed(this.renditions);
+  }
+
+  /** With `ownEncoders`: that of one rendition. */
+  startEncoderOf(name: string): void {
+    this.ownEncoders.set(name, this.feed(this.renditions.filter((one) => one.name === name)));
+  }
+
+  private feed(renditions: readonly Rendition[]): Encoder {
+    const encoder = new Encoder({ renditions, gopSeconds: this.options.gop ?? 2 });
+    for (const [i, { name }] of renditions.entries()) {
       encoder.output(i).on('data', (chunk: Buffer) => {
         const segmenter = this.segmenters.get(name);
         if (segmenter?.running && segmenter.stdin?.writable) segmenter.stdin.write(chunk);
       });
     }
+    return encoder;
+  }
+
+  /** It crashes, its segmenter's input ends, and that one goes. */
+  async killEncoderOf(name: string): Promise<void> {
+    const encoder = this.ownEncoders.get(name)!;
+    encoder.kill();
+    await encoder.exited;
+    const segmenter = this.segmenters.get(name)!;
+    segmenter.stdin?.end();
+    await segmenter.exited;
   }
 
   /** The encoder crashes, and with it the segmenters' input ends. */
@@ -195,7 +218,7 @@ export class Live {
   }
 
   async close(): Promise<void> {
-    this.encoder?.kill();
+    for (const encoder of [this.encoder, ...this.ownEncoders.values()]) encoder?.kill();
     for (const segmenter of this.segmenters.values()) segmenter.kill('SIGKILL');
     await this.uploader?.stop();
     await this.spare?.stop();

@@ -53,7 +53,9 @@ function renditionStatus(rendition: RenditionState, nowMs: number): unknown {
       lagSeconds: Math.round((nowMs - last.dateMs) / 100 - (last.end - last.start) / 9000) / 10,
     }),
     away,
+    /** Numbered by itself; with `misfit`, why it does not align with the others, and what mends it. */
     alone,
+    ...(rendition.misfit && { misfit: rendition.misfit }),
     ended: endList,
     ...(rendition.stated ?? {}),
     counts,

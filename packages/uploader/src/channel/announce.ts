@@ -5,11 +5,12 @@ import { takeMarkers } from './date-range.js';
 import { locate } from './epoch.js';
 import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
+import { checkOffset, whyMisaligned } from './misfit.js';
 import { hasSkipped, hasVideo, renditionOf } from './rendition.js';
 import { answer, isSettled, settle, settleSkipped } from './source.js';
 import type { ChannelState, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { unstall } from './stall.js';
-import { nominalStart, placeOf, TICKS_PER_SECOND } from './ticks.js';
+import { nominalStart, placeOf, TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 import {
   claimSlot,
   inSlot,
@@ -209,24 +210,29 @@ function enqueue(
     source.changed = id.index;
   }
   const last = told && (source.told?.index ?? -1) > (source.last?.index ?? -1) ? source.told : source.last;
-  const position = locate(state, last, rendition, announcement);
+  const position = locate(turn, last, rendition, announcement);
   if (!position) {
     if (!told) source.last = { index: id.index };
     return late(turn, event, id, rendition);
   }
-  source[told ? 'told' : 'last'] = { index: id.index, epoch: position.epoch, end: position.end };
+  const { epoch, start, end } = position;
+  const endMs = Date.parse(announcement.wallClock) + (end - start) / TICKS_PER_MS;
+  source[told ? 'told' : 'last'] = { index: id.index, epoch, end, endMs };
   if (told && lost) return;
   if (announcement.type === 'segment') takeMarkers(turn, position, announcement);
   if (source.changed === id.index && isTagged(rendition, position)) delete source.changed;
   if (isBehind(state, rendition, position)) return late(turn, event, id, rendition);
   const { fromStart, toCut, gop } = measure(rendition, announcement, position, state.target!);
-  if (gop > 0) stateGop(rendition, gop, state.target!);
+  if (gop > 0) {
+    stateGop(rendition, gop, state.target!);
+    rendition.gop = gop;
+  }
 
   const slot = rendition.alone ? undefined : claimSlot(state, rendition, position);
   if (!slot && !rendition.alone) {
     if (isForgotten(state, position)) return late(turn, event, id, rendition, 'backlog');
     if (!isMisaligned(state, rendition, position)) return late(turn, event, id, rendition);
-    leaveAlignment(turn, rendition);
+    leaveAlignment(turn, rendition, whyMisaligned(state, rendition));
   }
   if (slot?.number !== undefined && slot.number <= rendition.tail) {
     return late(turn, event, id, rendition, isSkipped(state, rendition, slot.number) ? 'backlog' : 'late');
@@ -259,6 +265,7 @@ function enqueue(
   if (slot) {
     measureSlot(state, slot);
     dropOverlapped(turn, slot);
+    if (rendition.queue.find(id)) checkOffset(turn, rendition, slot, item);
   }
   if (rendition.queue.find(id)) decide(turn, rendition, item);
 }
@@ -301,6 +308,8 @@ function late(
   rendition: RenditionState,
   code: 'late' | 'backlog' = 'late',
 ): void {
+  // Gaps that stand for what is away now would make the next one late as well.
+  if (rendition.alone) rendition.updatedMs = turn.at;
   if (event === 'refused') return;
   answer(turn, id, { type: 'dropped', code });
   // The skip itself was told.

@@ -1,12 +1,13 @@
 import { windowStart } from '@hls-uplink/hls';
 import { carryDateRanges } from './date-range.js';
+import { fixNumbers } from './discontinuity.js';
 import { jumpTo, leave, remove } from './retention.js';
 import { segmentKey } from './item.js';
 import { hasSkipped, liveWindow } from './rendition.js';
 import { answer } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
-import { fixNumbers, nextSlot, positionOf, slotAbove, slotOf } from './timeline.js';
+import { nextSlot, positionOf, slotAbove, slotOf } from './timeline.js';
 
 /** So many windows may wait to be published: they catch up in order. Of more only the last one is published. */
 const MOST_WINDOWS = 2;

@@ -1,12 +1,13 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import { dueDateRanges } from './date-range.js';
+import { fixNumbers } from './discontinuity.js';
 import { encryptedBytes, keyAfter } from './encryption.js';
 import { dateOf, epochOf } from './epoch.js';
 import { iFrameBytes, keyPlaces } from './i-frame.js';
 import { segmentKey, segmentName } from './item.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
-import { CHANNEL_HOLE_90K, fixNumbers, inSlot } from './timeline.js';
+import { CHANNEL_HOLE_90K, inSlot } from './timeline.js';
 
 /** Lists a stored segment. */
 export function appendSegment(
@@ -82,11 +83,7 @@ export function appendSlotGap(turn: Turn, rendition: RenditionState, slot: Slot)
   fixNumbers(turn.state, slot);
   if (rendition.entries.length === 0) joinSequence(rendition, slot);
   const item = inSlot(rendition.queue.items, slot);
-  const previous = rendition.entries.at(-1);
-  const near = previous?.epoch === slot.epoch && Math.abs(slot.start - previous.end) <= CHANNEL_HOLE_90K;
-  const ticks = near && !slot.discontinuity ? slot.end - previous.end : 0;
-  const fits = ticks > 0 && fitsTargetDuration(ticks, turn.state.targetDuration!);
-  const start = near && fits ? previous.end : slot.start;
+  const start = gapStart(turn.state, rendition, slot) ?? slot.start;
   appendGap(
     turn,
     rendition,
@@ -100,6 +97,27 @@ export function appendSlotGap(turn: Turn, rendition: RenditionState, slot: Slot)
       end: slot.end,
     },
     item,
+  );
+}
+
+/** Where the entry before ends, when a gap for the slot may begin there; undefined when it may not. */
+function gapStart(state: ChannelState, { entries }: RenditionState, slot: Slot): number | undefined {
+  const previous = entries.at(-1);
+  if (previous?.epoch !== slot.epoch || slot.discontinuity) return undefined;
+  const ticks = slot.end - previous.end;
+  return ticks > 0 &&
+    fitsTargetDuration(ticks, state.targetDuration!) &&
+    slot.start - previous.end <= CHANNEL_HOLE_90K
+    ? previous.end
+    : undefined;
+}
+
+/** A gap for the slot goes on from the entry before it, or begins where it may: at a discontinuity, or as the first. */
+export function joinsSlot(state: ChannelState, rendition: RenditionState, slot: Slot): boolean {
+  const previous = rendition.entries.at(-1);
+  if (previous?.epoch !== slot.epoch || slot.discontinuity) return true;
+  return (
+    Math.abs(slot.start - previous.end) <= CHANNEL_HOLE_90K || gapStart(state, rendition, slot) !== undefined
   );
 }
 

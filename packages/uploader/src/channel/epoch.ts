@@ -1,5 +1,7 @@
 import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
-import type { ChannelClock, ChannelState, Epoch, RenditionState, SourceState } from './state.js';
+import { besideDate, partClocks } from './parallel.js';
+import { hasLeft } from './source.js';
+import type { ChannelClock, ChannelState, Epoch, RenditionState, SourceState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 import { firstIndex, type Position } from './timeline.js';
 
@@ -18,28 +20,44 @@ export function epochOf(state: ChannelState, id: number): Epoch | undefined {
  * when later slots on another have their numbers already. Undefined when it is of the life before.
  */
 export function locate(
-  state: ChannelState,
+  turn: Turn,
   /** Where its source's announcement before it ended. */
   last: SourceState['last'],
   rendition: RenditionState,
   announcement: Segment | Gap,
 ): Position | undefined {
+  const { state } = turn;
   const { startPts, endPts, discontinuity } = announcement;
   const duration = ptsDuration(startPts, endPts);
   const wallMs = Date.parse(announcement.wallClock);
   const known =
     goOn(state, last, announcement, rendition.frame) ?? recognise(state, last, announcement, rendition.frame);
   if (!known) {
-    const epoch = beginEpoch(state, { t0: startPts, date0Ms: wallMs }, wallMs);
+    const clock = { t0: startPts, date0Ms: wallMs };
+    const epoch = rendition.alone
+      ? beginBeside(state, rendition, clock, wallMs)
+      : beginEpoch(state, clock, wallMs);
     return { epoch, start: startPts, end: startPts + duration, contiguous: false };
   }
   const { epoch, start, touches } = known;
   const ofLifeBefore = epoch.id < state.firstEpoch;
   if (ofLifeBefore && dateOf(epoch.clock, start) < state.lifeStartMs - 1) return undefined;
-  const over = ofLifeBefore || isOver(state, rendition, epoch, wallMs);
-  const id = over ? beginEpoch(state, { t0: start, date0Ms: dateOf(epoch.clock, start) }, wallMs) : epoch.id;
+  if (!ofLifeBefore) partClocks(turn, rendition, epoch, wallMs);
+  const id =
+    ofLifeBefore || isOver(state, rendition, epoch, wallMs)
+      ? goOnAnew(state, rendition, { t0: start, date0Ms: dateOf(epoch.clock, start) }, wallMs)
+      : epoch.id;
   if (touches) epochOf(state, id)!.seen = { t0: start, date0Ms: wallMs };
   return { epoch: id, start, end: start + duration, contiguous: touches && discontinuity === undefined };
+}
+
+function goOnAnew(
+  state: ChannelState,
+  rendition: RenditionState,
+  clock: ChannelClock,
+  wallMs: number,
+): number {
+  return rendition.alone ? addEpoch(state, rendition, clock, wallMs) : beginEpoch(state, clock, wallMs);
 }
 
 interface Known {
@@ -64,7 +82,7 @@ function goOn(
   return touches && epoch ? { epoch, start, touches } : undefined;
 }
 
-/** On the newest clock to which its wall clock maps, unless it would go back on its own. */
+/** On its source's last clock or the newest to which its wall clock maps, unless it would go back on its own. */
 function recognise(
   state: ChannelState,
   last: SourceState['last'],
@@ -72,8 +90,14 @@ function recognise(
   frame: number,
 ): Known | undefined {
   const within = (state.target ?? 0) * TICKS_PER_SECOND;
-  for (const epoch of state.epochs.toReversed()) {
-    const expected = epoch.seen.t0 + (Date.parse(wallClock) - epoch.seen.date0Ms) * TICKS_PER_MS;
+  // Its own host's clock first: another's may have been set otherwise.
+  const mine = last?.endMs !== undefined && last.epoch! >= state.firstEpoch && epochOf(state, last.epoch!);
+  const candidates = [
+    ...(mine ? [{ epoch: mine, seen: { t0: last.end!, date0Ms: last.endMs! } }] : []),
+    ...state.epochs.toReversed().map((epoch) => ({ epoch, seen: epoch.seen })),
+  ];
+  for (const { epoch, seen } of candidates) {
+    const expected = seen.t0 + (Date.parse(wallClock) - seen.date0Ms) * TICKS_PER_MS;
     const start = unwrapNear(startPts, expected);
     if (Math.abs(start - expected) > within) continue;
     const own = last?.end !== undefined && last.epoch === epoch.id && epoch.id >= state.firstEpoch;
@@ -84,16 +108,21 @@ function recognise(
 }
 
 /** Later slots, or the rendition's own later entries, are on another clock, and this comes after them. */
-function isOver(state: ChannelState, { entries }: RenditionState, epoch: Epoch, wallMs: number): boolean {
+function isOver(
+  state: ChannelState,
+  { alone, entries, queue }: RenditionState,
+  epoch: Epoch,
+  wallMs: number,
+): boolean {
   const numbered = state.slots[firstIndex(state.slots, (slot) => slot.number === undefined) - 1];
-  return [numbered, entries.at(-1)].some((one) => {
+  return [entries.at(-1), alone ? queue.last : numbered].some((one) => {
     const newer = one && one.epoch > epoch.id ? epochOf(state, one.epoch) : undefined;
     return newer !== undefined && wallMs >= wallOf(newer, one!.end);
   });
 }
 
 /** The wall clock at an unwrapped timestamp, as its source shows it. */
-function wallOf({ seen }: Epoch, ticks: number): number {
+export function wallOf({ seen }: Epoch, ticks: number): number {
   return seen.date0Ms + (ticks - seen.t0) / TICKS_PER_MS;
 }
 
@@ -121,6 +150,40 @@ function beginEpoch(state: ChannelState, clock: ChannelClock, wallMs: number): n
     seen: { t0: clock.t0, date0Ms: wallMs },
   });
   state.epochs.sort((a, b) => a.id - b.id);
+  return id;
+}
+
+/** A clock of a rendition that counts alone, dated as those that run beside it are (HLS-RULES 14). */
+function beginBeside(
+  state: ChannelState,
+  rendition: RenditionState,
+  { t0 }: ChannelClock,
+  wallMs: number,
+): number {
+  const others = Object.values(state.renditions)
+    .filter((other) => other !== rendition && !other.away && !hasLeft(state, other.name))
+    .flatMap(({ alone, queue, entries }) => {
+      const newest = queue.last ?? entries.at(-1);
+      const epoch = newest && epochOf(state, newest.epoch);
+      return epoch ? [{ alone, epoch }] : [];
+    })
+    .sort((a, b) => +a.alone - +b.alone);
+  const date0Ms = others[0] ? besideDate(others[0].epoch, wallMs) : wallMs;
+  return addEpoch(state, rendition, { t0, date0Ms }, wallMs);
+}
+
+/** After all others; a rendition that counts alone has no slots that stand in its way. */
+function addEpoch(
+  state: ChannelState,
+  { queue, entries }: RenditionState,
+  { t0, date0Ms }: ChannelClock,
+  wallMs: number,
+): number {
+  const id = Math.max((state.epochs.at(-1)?.id ?? 0) + 1, state.firstEpoch);
+  const before = queue.last ?? entries.findLast(({ gap }) => !gap);
+  const notBefore = before && dateOf(epochOf(state, before.epoch)!.clock, before.end);
+  const clock = { t0, date0Ms: Math.max(date0Ms, Math.ceil(notBefore ?? state.lifeStartMs)) };
+  state.epochs.push({ id, clock, seen: { t0, date0Ms: wallMs } });
   return id;
 }
 

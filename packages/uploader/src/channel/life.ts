@@ -1,10 +1,12 @@
 import { startsNearEnd, targetDurationFor } from '@hls-uplink/hls';
 import { emptyWindow } from './retention.js';
 import { checkLengths } from './item.js';
+import { endDate } from './alone.js';
+import { tailSequence } from './discontinuity.js';
 import { advance } from './publish.js';
 import { answer } from './source.js';
 import { awayEndAt } from './stall.js';
-import type { ChannelState, Entry, Item, RenditionState, Turn } from './state.js';
+import type { ChannelState, Item, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 import { nextSlot } from './timeline.js';
 
@@ -70,9 +72,6 @@ function fixStartOffset({ state, effects }: Turn): void {
   });
 }
 
-/** Where an entry ends, milliseconds since 1970. */
-const endDate = ({ dateMs, start: from, end: to }: Entry): number => dateMs + (to - from) / TICKS_PER_MS;
-
 /** A new life under the same name: an empty window, the next number, a discontinuity (DESIGN.md, "A new life"). */
 export function beginLife({ state }: Turn, targetSeconds: number): void {
   const renditions = Object.values(state.renditions);
@@ -81,6 +80,9 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
   state.firstNumber = Math.max(state.nextNumber, ...renditions.map((rendition) => rendition.tail + 1));
   state.nextNumber = state.firstNumber;
   state.breakNext = state.firstNumber > 0;
+  const sequences = [...renditions.map(tailSequence), state.discontinuities.at(-1)?.sequence ?? 0];
+  state.discontinuitySequence = Math.max(state.discontinuitySequence, ...sequences);
+  state.discontinuities = [];
   const ends = renditions.flatMap(({ entries }) => entries.slice(-1).map(endDate));
   state.lifeStartMs = Math.max(state.lifeStartMs, ...ends);
   state.firstEpoch = (state.epochs.at(-1)?.id ?? 0) + 1;
@@ -101,6 +103,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
     emptyWindow(rendition);
     Object.assign(rendition, {
       alone: false,
+      beside: 0,
       independent: true,
       endList: false,
       storedEnd: false,
@@ -113,6 +116,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
       total90k: 0,
     } satisfies Partial<RenditionState>);
     delete rendition.stated;
+    delete rendition.misfit;
   }
 }
 

@@ -1,18 +1,26 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
-import { leaveAlignment, listNextAlone } from './alone.js';
-import { appendSlotGap } from './entry.js';
+import { leaveAlignment, listNextAlone, overtakenBy } from './alone.js';
+import { appendSlotGap, joinsSlot } from './entry.js';
 import { lose } from './item.js';
+import { whyMisaligned } from './misfit.js';
+import { clockKnownAt } from './parallel.js';
 import { holding, isKnown, isPublished, siblings } from './partial.js';
 import { hasSkipped, lostAt } from './rendition.js';
 import { answer, hasLeft } from './source.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
+import { TICKS_PER_SECOND } from './ticks.js';
 import { inSlot, nextSlot, positionOf } from './timeline.js';
 
 /** When time alone decides what is next for this rendition, milliseconds since 1970. */
 export function waitsUntil(state: ChannelState, rendition: RenditionState): number | undefined {
+  if (rendition.alone) {
+    const overtaken = overtakenBy(state, rendition) >= state.target! * TICKS_PER_SECOND;
+    return overtaken ? lostAt(state, rendition) : undefined;
+  }
   const slot = nextSlot(state, rendition);
-  if (!slot || rendition.alone) return undefined;
+  if (!slot) return undefined;
   const item = inSlot(rendition.queue.items, slot);
+  if (item?.state === 'stored') return clockKnownAt(state, rendition, slot);
   const open = item
     ? item.state === 'awaiting' || item.state === 'undecided' || item.state === 'lost'
     : rendition.queue.length > 0 || isPublished(state, rendition, slot);
@@ -27,15 +35,12 @@ export function listLost(turn: Turn, rendition: RenditionState, slot: Slot, item
   if (open && at < lostAt(state, rendition)) return false;
   const first = rendition.tail < state.firstNumber;
   const tooLong = !fitsTargetDuration(slot.end - slot.start, state.targetDuration!);
-  if (!first && !tooLong) {
-    appendSlotGap(turn, rendition, slot);
-    return true;
-  }
+  if (!first && !tooLong) return listGap(turn, rendition, slot);
   rendition.queue = rendition.queue.without(item.id);
   if (!item.answered) answer(turn, item.id, { type: 'dropped', code: first ? 'partial' : 'too-long' });
   const shared = siblings(state, rendition).some((other) => inSlot(other.queue.items, slot));
   if (slot.number === undefined && !shared) state.slots.splice(positionOf(state, slot), 1);
-  else if (!first) appendSlotGap(turn, rendition, slot);
+  else if (!first) return listGap(turn, rendition, slot);
   return true;
 }
 
@@ -63,7 +68,7 @@ export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): 
       last.epoch === next.epoch &&
       Math.abs(next.start - last.end) <= rendition.frame
     ) {
-      leaveAlignment(turn, rendition);
+      leaveAlignment(turn, rendition, whyMisaligned(state, rendition));
       return listNextAlone(turn, rendition);
     }
     const covered = siblings(state, rendition).some((other) => holding(other, slot)?.whole);
@@ -74,6 +79,16 @@ export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): 
       if (at < lostAt(state, rendition)) return false;
       rendition.away = true;
     }
+  }
+  return listGap(turn, rendition, slot);
+}
+
+/** A gap for the slot, unless it does not go on where the rendition's own boundaries are. */
+export function listGap(turn: Turn, rendition: RenditionState, slot: Slot): boolean {
+  const { state } = turn;
+  if (!joinsSlot(state, rendition, slot)) {
+    leaveAlignment(turn, rendition, whyMisaligned(state, rendition));
+    return listNextAlone(turn, rendition);
   }
   appendSlotGap(turn, rendition, slot);
   return true;

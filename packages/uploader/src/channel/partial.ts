@@ -1,8 +1,9 @@
+import { breaksBefore } from './discontinuity.js';
 import { lose, upload } from './item.js';
 import { hasVideo, lostAt } from './rendition.js';
 import { hasLeft } from './source.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
-import { breaksBefore, inSlot, positionOf, slotOf } from './timeline.js';
+import { inSlot, positionOf, slotOf } from './timeline.js';
 
 /** The others on the same timeline that list or bring anything in this life. */
 export function siblings(state: ChannelState, rendition: RenditionState): RenditionState[] {
@@ -53,7 +54,7 @@ export function isKnown(state: ChannelState, rendition: RenditionState, slot: Sl
 }
 
 /** It lists the slot, or has later ones already. */
-function isPast(state: ChannelState, rendition: RenditionState, slot: Slot): boolean {
+export function isPast(state: ChannelState, rendition: RenditionState, slot: Slot): boolean {
   if (slot.number !== undefined && slot.number <= rendition.tail) return true;
   const last = rendition.queue.last;
   const lastSlot = last && slotOf(state, last);

@@ -1,14 +1,16 @@
 import { listNextAlone } from './alone.js';
 import { dropEntries } from './backlog.js';
-import { appendSegment, appendSlotGap, joinSequence } from './entry.js';
+import { fixNumbers } from './discontinuity.js';
+import { appendSegment, joinSequence } from './entry.js';
 import { lose } from './item.js';
-import { listAwaited, listLost, listMissing } from './lost.js';
+import { listAwaited, listGap, listLost, listMissing } from './lost.js';
 import { decidePartial, isShort } from './partial.js';
+import { clockKnownAt } from './parallel.js';
 import { hasVideo } from './rendition.js';
 import { hasChanged } from './source.js';
 import { jumpTo } from './retention.js';
 import type { Entry, Item, RenditionState, Slot, Turn } from './state.js';
-import { CHANNEL_HOLE_90K, fixNumbers, inSlot, nextSlot } from './timeline.js';
+import { CHANNEL_HOLE_90K, inSlot, nextSlot } from './timeline.js';
 
 /** Appends to the playlist whatever may be listed now; false when that was nothing. */
 export function advance(turn: Turn, rendition: RenditionState): boolean {
@@ -42,6 +44,7 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
     case 'lost':
       return listLost(turn, rendition, slot, item);
     case 'stored': {
+      if (turn.at < (clockKnownAt(state, rendition, slot) ?? 0)) return false;
       // More of the slot may have come since its upload began.
       const partial = !(item.fromStart && item.toCut) && isShort(turn.state, rendition, slot, item);
       if (partial) return listLost(turn, rendition, slot, lose(turn, rendition, item, 'partial'));
@@ -63,8 +66,7 @@ function listStored(turn: Turn, rendition: RenditionState, slot: Slot, item: Ite
     // What changed must be said once; else all that follows would come too late as well.
     if (changed) state.breakNext = true;
     lose(turn, rendition, item, 'late');
-    appendSlotGap(turn, rendition, slot);
-    return true;
+    return listGap(turn, rendition, slot);
   }
   appendSegment(turn, rendition, item, { number: slot.number!, discontinuity: slot.discontinuity });
   return true;

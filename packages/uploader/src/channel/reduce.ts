@@ -40,6 +40,7 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     nextNumber: 0,
     discontinuitySequence: 0,
     breakNext: false,
+    discontinuities: [],
     epochs: [],
     slots: [],
     nextSlotId: 0,

@@ -1,6 +1,7 @@
 import { parseMediaPlaylist, playlistDuration90k, type MediaPlaylist } from '@hls-uplink/hls';
 import { errorText } from '@hls-uplink/runtime';
 import { recallDateRanges } from './date-range.js';
+import { recallDiscontinuities } from './discontinuity.js';
 import { iFrameCount, isIFramesKey } from './i-frame.js';
 import { buildIFrames } from './i-frame-playlist.js';
 import { multivariantKey } from './multivariant.js';
@@ -69,6 +70,7 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
   state.endRequested = state.phase === 'live' && current.some((one) => one.endList);
   state.epochs.sort((a, b) => a.id - b.id);
   state.slots.sort((a, b) => a.number! - b.number!);
+  recallDiscontinuities(state);
 }
 
 /** A playlist of the life that goes on. */
@@ -84,6 +86,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
   }
   const longestMs = Math.max(line.longestMs, durationMs(playlist));
   let { discontinuitySequence } = playlist;
+  const found: ChannelState['discontinuities'] = [];
   rendition.entries = playlist.segments.map((segment, i) => {
     const [epoch, start] = line.starts[i]!;
     const number = playlist.mediaSequence + i;
@@ -102,7 +105,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
       longestMs,
       keys: line.iFrames?.keys[i] ?? [],
     };
-    if (segment.discontinuity) discontinuitySequence++;
+    if (segment.discontinuity) found.push({ sequence: ++discontinuitySequence, dateMs });
     let slot = rendition.alone ? undefined : state.slots.find((one) => one.number === number);
     if (!slot && !rendition.alone) {
       slot = {
@@ -149,6 +152,9 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
   const { stated, declared } = line.bandwidth;
   if (stated) rendition.stated = { bandwidth: stated[0], average: stated[1] };
   if (declared !== undefined) rendition.declaredBandwidth = declared;
+  state.discontinuities.push(...found);
+  // Those that count alone have numbers of their own, and discontinuities that the others may have to follow yet.
+  if (rendition.alone) return;
   state.nextNumber = Math.max(state.nextNumber, rendition.tail + 1);
   state.discontinuitySequence = Math.max(state.discontinuitySequence, discontinuitySequence);
 }

@@ -138,10 +138,10 @@ export interface SourceState {
   gone?: 'left' | 'ended';
   /** When the connection was lost without leave or end. */
   lostMs?: number;
-  /** Where its last accepted or refused announcement ended; without epoch and end when that is not known. */
-  last?: { index: number; epoch?: number; end?: number };
+  /** Where its last accepted or refused announcement ended, and when by its own wall clock; without them when that is not known. */
+  last?: { index: number; epoch?: number; end?: number; endMs?: number };
   /** Where its last one ended that is announced only; it goes with the connection. */
-  told?: { index: number; epoch: number; end: number };
+  told?: { index: number; epoch: number; end: number; endMs: number };
   /** Where its last listed segment ended; what a successor needs. */
   listed?: { index: number; epoch: number; end: number };
   /** Highest index with a final answer, everything below it answered too; −1: none. */
@@ -156,6 +156,13 @@ export interface SourceState {
   farewells: { index: number; end: boolean }[];
 }
 
+/** Why a rendition does not align: its encoder's clock, the distance of its key pictures, or where they lie. */
+export interface Misfit {
+  why: 'clock' | 'gop' | 'offset';
+  /** What mends it. */
+  remedy: string;
+}
+
 export interface RenditionState {
   name: string;
   playlistKey: string;
@@ -165,6 +172,8 @@ export interface RenditionState {
   declaredBandwidth?: number;
   /** Longest g·⌈target/g⌉ stated, ticks; 0 while unknown. */
   longest: number;
+  /** Longest distance of key pictures in the newest whole segment, ticks; 0 while unknown. */
+  gop: number;
   /** One picture, ticks: how far apart an end and a start may be and still touch. */
   frame: number;
   queue: Queue;
@@ -174,8 +183,12 @@ export interface RenditionState {
   previous: LeftKey[];
   /** Number of the last entry ever built; −1: none. */
   tail: number;
-  /** Numbers itself: its boundaries do not align with its siblings'. */
+  /** Numbers itself: its boundaries or its clock are not its siblings'. */
   alone: boolean;
+  /** How many segments in a row began beside those of its siblings. */
+  beside: number;
+  /** How its pictures lie to its siblings', when the operator has been told that they do not align. */
+  misfit?: Misfit;
   discontinuitySequence: number;
   independent: boolean;
   endList: boolean;
@@ -258,6 +271,8 @@ export interface ChannelState {
   discontinuitySequence: number;
   /** The next slot to get a number starts anew: a new life, or a playlist adopted without its clock. */
   breakNext: boolean;
+  /** The newest discontinuities of the channel, by number; a rendition that counts alone has them at the same dates. */
+  discontinuities: { sequence: number; dateMs: number }[];
   epochs: Epoch[];
   slots: Slot[];
   nextSlotId: number;

@@ -136,6 +136,44 @@ describe('a channel opened again', () => {
     for (let i = 0; i < 3; i++) rig.step(['low'], i);
     expect(rig.entries('low')).toBe('5001D 5002 5003');
   });
+
+  test('publishes nothing where what stands there is no playlist, and says what to do', () => {
+    const rig = new Rig([{ key: 'live/low.m3u8', text: '<html>not found</html>' }]);
+    rig.connect('low', { renditions: ['low'] });
+    for (let i = 0; i < 3; i++) rig.step(['low'], i);
+    expect(rig.state.refusal).toMatch(/^live\/low\.m3u8 .*move it away or choose another channel name$/);
+    expect(rig.texts.size).toBe(0);
+  });
+
+  test('after its end, from an empty disk, begins a new life: the next number, a discontinuity', () => {
+    const rig = Rig.live(BOTH, 5);
+    rig.happen({ type: 'end-requested' });
+    expect(BOTH.map((name) => rig.playlist(name).endList)).toEqual([true, true]);
+    const again = reopened(rig);
+    again.to(100);
+    for (const name of BOTH) again.connect(name, { renditions: BOTH });
+    for (let i = 5; i < 8; i++)
+      for (const name of BOTH) {
+        again.to(100 + 6 * (i - 4));
+        const start = i === 5 ? { discontinuity: 'start' as const } : {};
+        again.segment(name, i, 6 * (i - 5), 6 * (i - 4), { wallOffMs: 100_000, ...start });
+      }
+    expect(BOTH.map((name) => again.entries(name))).toEqual(['5D 6 7', '5D 6 7']);
+    expect(again.playlist('low')).toMatchObject({ endList: false, discontinuitySequence: 0 });
+  });
+
+  test('does not give the numbers of a rendition that counts alone to the others', () => {
+    const rig = Rig.live(BOTH, 12);
+    const alone = rig.texts.get('live/mid.m3u8')!;
+    rig.texts.set(
+      'live/mid.m3u8',
+      alone.replace('"alone":false', '"alone":true').replace(/(MEDIA-SEQUENCE:)\d+/, '$1700'),
+    );
+    const again = reopened(rig);
+    again.connect('low');
+    for (let i = 12; i < 14; i++) again.step(['low'], i);
+    expect(again.entries('low')).toMatch(/11 12 13$/);
+  });
 });
 
 describe('a change of tracks', () => {

@@ -27,7 +27,9 @@ export function isBehind(
   const tail = rendition.tail >= state.firstNumber ? rendition.entries.at(-1) : undefined;
   if (!tail || epoch > tail.epoch) return false;
   if (epoch < tail.epoch) return true;
-  return tail.gap ? placeOf(start, state.target!) <= tail.place : start < tail.end - rendition.frame;
+  return tail.gap && !rendition.alone
+    ? placeOf(start, state.target!) <= tail.place
+    : start < tail.end - rendition.frame;
 }
 
 type Place = Pick<Slot, 'epoch' | 'place'>;
@@ -160,29 +162,6 @@ export function isOverlapped(state: ChannelState, position: number): boolean {
   return previous.end - slot.start > CHANNEL_HOLE_90K && previous.end > slot.end - CHANNEL_HOLE_90K;
 }
 
-/** No rendition covers what lies before this slot: it opens the life, an epoch, or comes after a hole. */
-export function breaksBefore(state: ChannelState, slot: Slot): boolean {
-  const previous = state.slots[positionOf(state, slot) - 1];
-  if (!previous) return true;
-  // Sound is cut at other instants than the picture, up to a slot away.
-  const allowed = slot.video && previous.video ? CHANNEL_HOLE_90K : state.target! * TICKS_PER_SECOND;
-  return slot.discontinuity || previous.epoch !== slot.epoch || slot.start - previous.end > allowed;
-}
-
-/** Numbers the slot and all before it, deciding for each whether a discontinuity stands before it. */
-export function fixNumbers(state: ChannelState, upTo: Slot): void {
-  const end = positionOf(state, upTo);
-  for (let i = 0; i <= end; i++) {
-    const slot = state.slots[i]!;
-    if (slot.number !== undefined) continue;
-    slot.number = state.nextNumber++;
-    slot.discontinuity ||= state.breakNext || (i > 0 && breaksBefore(state, slot));
-    state.breakNext = false;
-    if (slot.discontinuity) state.discontinuitySequence++;
-    slot.discontinuitySequence = state.discontinuitySequence;
-  }
-}
-
 /** Without what every rendition has behind it; undefined when all of it stays. */
 export function keptTimeline(state: ChannelState): Pick<ChannelState, 'slots' | 'epochs'> | undefined {
   const slots = keptSlots(state);
@@ -206,11 +185,17 @@ function keptSlots(state: ChannelState): Slot[] {
   return first > KEPT_SLOTS ? state.slots.slice(first - KEPT_SLOTS) : state.slots;
 }
 
-function keptEpochs({ epochs, renditions }: ChannelState): Epoch[] {
+/** Renditions that count alone stay on old clocks while others begin new ones. */
+function keptEpochs({ epochs, renditions, slots }: ChannelState): Epoch[] {
   if (epochs.length <= KEPT_EPOCHS) return epochs;
-  const used = Object.values(renditions).flatMap(({ queue, entries }) => [queue.first, entries[0]]);
-  const oldest = Math.min(...used.flatMap((one) => one?.epoch ?? []), epochs.at(-KEPT_EPOCHS)!.id);
-  return epochs[0]!.id < oldest ? epochs.filter(({ id }) => id >= oldest) : epochs;
+  const used = new Set(
+    [slots, ...Object.values(renditions).flatMap(({ queue, entries }) => [queue.items, entries])].flatMap(
+      (list) => list.map(({ epoch }) => epoch),
+    ),
+  );
+  const newest = epochs.at(-KEPT_EPOCHS)!.id;
+  const kept = epochs.filter(({ id }) => id >= newest || used.has(id));
+  return kept.length < epochs.length ? kept : epochs;
 }
 
 /** The slot that the rendition's next entry is for. */

@@ -67,6 +67,8 @@ export class Audience {
     private readonly targetSeconds: number,
     private readonly store: StoredObjects,
     private readonly now: () => number,
+    /** Renditions have nothing in common but dates and discontinuity sequence (HLS-RULES 20). */
+    private readonly ownClocks = false,
   ) {}
 
   connected(rendition: string): void {
@@ -133,13 +135,13 @@ export class Audience {
       if (listed.has(entry.number)) continue;
       if (entry.gap) {
         this.seen.gaps++;
-        faults.push(...this.needless(key, entry));
-      }
+        if (!this.ownClocks) faults.push(...this.needless(key, entry));
+      } else faults.push(...this.misdated(entry));
       if (entry.discontinuity) this.seen.discontinuities++;
     }
     for (const other of this.renditions) {
       const text = this.store.texts.get(`live/${other}.m3u8`);
-      if (text === undefined || key === `live/${other}.m3u8`) continue;
+      if (text === undefined || key === `live/${other}.m3u8` || this.ownClocks) continue;
       faults.push(...faultsAcross(now, see(text)));
       // What a rendition begins with may be partial.
       const fresh = before && !before.endList ? now.entries.filter(({ number }) => !listed.has(number)) : [];
@@ -159,7 +161,7 @@ export class Audience {
     if (before?.endList && !now.endList) this.seen.newLives++;
     else if (before && now.mediaSequence > before.entries.at(-1)!.number + 1) {
       this.seen.skips++;
-      faults.push(...this.needlessSkip(before, now));
+      if (!this.ownClocks) faults.push(...this.needlessSkip(before, now));
     }
     versions.push(now);
     this.startedAt ??= this.now();
@@ -299,7 +301,7 @@ export class Audience {
   private leftBehind(key: string, now: SeenPlaylist): string[] {
     this.#movedAt.set(key.slice('live/'.length, -'.m3u8'.length), this.now());
     const before = this.versions.get(key)?.at(-2);
-    if (now.endList || !before) return [];
+    if (now.endList || !before || this.ownClocks) return [];
     return this.renditions.flatMap((name) => {
       const other = this.versions.get(`live/${name}.m3u8`)?.at(-1);
       if (!other || other.endList) return [];
@@ -330,6 +332,14 @@ export class Audience {
     return [
       `rule 6 of DESIGN.md: a gap of ${seconds} s stands for a segment accepted ${decidedAt - had.at} ms before`,
     ];
+  }
+
+  /** Its date is that of its pictures, but for what clocks can't be told apart by (HLS-RULES 14). */
+  private misdated({ uri, dateMs }: SeenEntry): string[] {
+    const accepted = this.ownClocks && this.#accepted.get(this.#meanings.get(`live/${uri}`) ?? '');
+    if (!accepted) return [];
+    const off = dateMs - accepted.wallMs;
+    return Math.abs(off) > 1500 * this.targetSeconds ? [`rule 14: ${uri} is dated ${off} ms off`] : [];
   }
 
   /** The newest stored version of a rendition. */

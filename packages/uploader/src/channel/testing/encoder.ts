@@ -2,11 +2,15 @@ import { PTS_WRAP, type Scene } from './scene.js';
 
 const GOP_90K = 180_000;
 
-/** One encoder in simulated time: a key picture every 2 s, to all segmenters at once. */
+/** One encoder in simulated time: a key picture every 2 s, to all the segmenters it feeds at once. */
 export class Encoder {
   private clock: { baseMs: number; basePts: number; pictures: number } | undefined;
 
-  constructor(private readonly scene: Scene) {}
+  constructor(
+    private readonly scene: Scene,
+    private readonly feeds: (rendition: string) => boolean = () => true,
+    private readonly gop90k = GOP_90K,
+  ) {}
 
   start(firstPts: number): void {
     this.clock = { baseMs: this.scene.time.now, basePts: firstPts, pictures: 0 };
@@ -26,11 +30,12 @@ export class Encoder {
   private keyPicture(clock: NonNullable<Encoder['clock']>): void {
     if (this.clock !== clock) return;
     const { segmenters, happened, time } = this.scene;
-    const pts = clock.basePts + clock.pictures * GOP_90K;
+    const pts = clock.basePts + clock.pictures * this.gop90k;
     clock.pictures++;
-    if (clock.pictures > 1 && Math.floor(pts / PTS_WRAP) > Math.floor((pts - GOP_90K) / PTS_WRAP))
+    if (clock.pictures > 1 && Math.floor(pts / PTS_WRAP) > Math.floor((pts - this.gop90k) / PTS_WRAP))
       happened.wraps++;
-    for (const segmenter of segmenters.values()) if (segmenter.up) segmenter.takeKey(pts);
-    time.at(clock.baseMs + (clock.pictures * GOP_90K) / 90, () => this.keyPicture(clock));
+    for (const segmenter of segmenters.values())
+      if (segmenter.up && this.feeds(segmenter.rendition)) segmenter.takeKey(pts);
+    time.at(clock.baseMs + (clock.pictures * this.gop90k) / 90, () => this.keyPicture(clock));
   }
 }

@@ -27,6 +27,8 @@ export interface WorldOptions {
   encrypted?: boolean;
   /** The segmenters are on other machines: what the bytes of a segment take to come, milliseconds. */
   bodyMs?: number;
+  /** Each rendition has an encoder of its own; the distance of its key pictures, ticks. */
+  ownEncoders?: Record<string, number>;
   /** How many of the playlists the store refuses at random, 0 … 1. */
   refused?: number;
 }
@@ -37,7 +39,7 @@ export interface Scene {
   readonly targetSeconds: number;
   readonly time: Timetable;
   readonly random: () => number;
-  readonly encoder: Encoder;
+  readonly encoderOf: (rendition: string) => Encoder;
   readonly segmenters: ReadonlyMap<string, Segmenter>;
   readonly uploader: Uploader;
   readonly store: StoredObjects;

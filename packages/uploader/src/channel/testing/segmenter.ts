@@ -16,6 +16,8 @@ export class Segmenter {
   online = true;
   /** What the uploader heard of it last. */
   said?: Announcement['type'];
+  /** By how much its host's clock is off, milliseconds. */
+  wallOffMs = 0;
   private nextIndex = 0;
   private reason: 'start' | 'timestamps' | undefined = 'start';
   /** The next segment cannot be written. */
@@ -69,12 +71,21 @@ export class Segmenter {
     this.full = true;
   }
 
+  /** The pictures come by another clock from now on; what is open ends where it is. */
+  jump(): void {
+    if (!this.up) return;
+    const last = this.open?.keys.at(-1);
+    if (last !== undefined) this.announceSegment(last + 3600 * 10, 'leave');
+    delete this.open;
+    this.reason = 'timestamps';
+  }
+
   stop(how: 'leave' | 'end' = 'leave'): void {
     if (!this.up) return;
     const { open } = this;
     const lastKey = open?.keys.at(-1);
     if (open && lastKey !== undefined) {
-      const pts = this.scene.encoder.pts();
+      const pts = this.scene.encoderOf(this.rendition).pts();
       const end =
         pts !== undefined
           ? Math.max(pts, lastKey + 3600)
@@ -211,7 +222,7 @@ export class Segmenter {
       index,
       startPts: start % PTS_WRAP,
       endPts: end % PTS_WRAP,
-      wallClock: new Date(wallMs).toISOString(),
+      wallClock: new Date(wallMs + this.wallOffMs).toISOString(),
       ...(reason && { discontinuity: reason }),
     };
     this.reason = undefined;

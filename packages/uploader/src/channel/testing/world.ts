@@ -6,12 +6,12 @@ import { Segmenter } from './segmenter.js';
 import { random, Timetable } from './timetable.js';
 import { Uploader } from './uploader.js';
 
-/** One encoder, a segmenter for each rendition, an uploader and a store, in simulated time. */
+/** One encoder or one for each rendition, a segmenter for each rendition, an uploader and a store, in simulated time. */
 export class World implements Scene {
   readonly targetSeconds: number;
   readonly time = new Timetable();
   readonly random: () => number;
-  readonly encoder: Encoder = new Encoder(this);
+  private readonly encoders: ReadonlyMap<string, Encoder>;
   readonly segmenters: ReadonlyMap<string, Segmenter>;
   readonly uploader: Uploader = new Uploader(this);
   readonly store: StoredObjects = { segments: new Map(), keys: new Set(), texts: new Map() };
@@ -34,7 +34,20 @@ export class World implements Scene {
   constructor(readonly options: WorldOptions) {
     this.random = random(options.seed);
     this.targetSeconds = options.targetSeconds ?? 6;
-    this.audience = new Audience(options.renditions, this.targetSeconds, this.store, () => this.now);
+    this.audience = new Audience(
+      options.renditions,
+      this.targetSeconds,
+      this.store,
+      () => this.now,
+      options.ownEncoders !== undefined,
+    );
+    const all = new Encoder(this);
+    this.encoders = new Map(
+      options.renditions.map((name) => [
+        name,
+        options.ownEncoders ? new Encoder(this, (one) => one === name, options.ownEncoders[name]) : all,
+      ]),
+    );
     this.segmenters = new Map(
       options.renditions.map((rendition, i) => [
         rendition,
@@ -48,7 +61,7 @@ export class World implements Scene {
     const world = new World({ seed, renditions, declared: true, ...options });
     world.startUploader();
     for (const rendition of renditions) world.startSegmenter(rendition);
-    world.startEncoder();
+    if (!options.ownEncoders) world.startEncoder();
     return world;
   }
 
@@ -62,12 +75,25 @@ export class World implements Scene {
 
   /** Starts (again), on a new clock unless told to go on with the old one. */
   startEncoder(firstPts = this.options.firstPts ?? 133_200): void {
-    this.encoder.start(firstPts);
+    for (const encoder of new Set(this.encoders.values())) encoder.start(firstPts);
+  }
+
+  encoderOf = (rendition: string): Encoder => this.encoders.get(rendition)!;
+
+  /** The encoder of one rendition begins (again), on a new clock; its segmenter sees the timestamps jump. */
+  restartEncoder(rendition: string): void {
+    this.segmenter(rendition).jump();
+    this.encoderOf(rendition).start(this.options.firstPts ?? 133_200);
+  }
+
+  /** A host's clock is set. */
+  stepClock(rendition: string, ms: number): void {
+    this.segmenter(rendition).wallOffMs += ms;
   }
 
   /** Its pictures stop; the segmenters' pipes end. */
   stopEncoder(end: 'leave' | 'end' = 'leave'): void {
-    this.encoder.stop();
+    for (const encoder of this.encoders.values()) encoder.stop();
     for (const segmenter of this.segmenters.values()) segmenter.stop(end);
   }
 

@@ -1,0 +1,90 @@
+import { dateOf, epochOf } from './epoch.js';
+import type { ChannelState, RenditionState, Slot } from './state.js';
+import { TICKS_PER_SECOND } from './ticks.js';
+import { CHANNEL_HOLE_90K, positionOf } from './timeline.js';
+
+/** Discontinuities that are remembered, so that a rendition that counts alone finds those it has not listed yet. */
+const KEPT_DISCONTINUITIES = 32;
+/** Dates of different clocks this near each other are the same, milliseconds. */
+const SAME_DATE_MS = 100;
+
+/** No rendition covers what lies before this slot: it opens the life, an epoch, or comes after a hole. */
+export function breaksBefore(state: ChannelState, slot: Slot): boolean {
+  const previous = state.slots[positionOf(state, slot) - 1];
+  if (!previous) return true;
+  // Sound is cut at other instants than the picture, up to a slot away.
+  const allowed = slot.video && previous.video ? CHANNEL_HOLE_90K : state.target! * TICKS_PER_SECOND;
+  return slot.discontinuity || previous.epoch !== slot.epoch || slot.start - previous.end > allowed;
+}
+
+/** Numbers the slot and all before it, deciding for each whether a discontinuity stands before it. */
+export function fixNumbers(state: ChannelState, upTo: Slot): void {
+  const end = positionOf(state, upTo);
+  for (let i = 0; i <= end; i++) {
+    const slot = state.slots[i]!;
+    if (slot.number !== undefined) continue;
+    const dateMs = dateOf(epochOf(state, slot.epoch)!.clock, slot.start);
+    slot.number = state.nextNumber++;
+    slot.discontinuity ||=
+      state.breakNext ||
+      (i > 0 && breaksBefore(state, slot)) ||
+      isDue(state, state.discontinuitySequence, dateMs);
+    state.breakNext = false;
+    if (slot.discontinuity) note(state, ++state.discontinuitySequence, dateMs);
+    slot.discontinuitySequence = state.discontinuitySequence;
+  }
+}
+
+/** The discontinuity sequence number of the last entry of the playlist as built. */
+export function tailSequence({ discontinuitySequence, entries }: RenditionState): number {
+  return discontinuitySequence + entries.filter(({ discontinuity }) => discontinuity).length;
+}
+
+/**
+ * Whether the next entry of a rendition that counts alone begins a discontinuity: for reasons of its own, which makes it
+ * one of the whole channel, or because the channel has one by that date (HLS-RULES 20).
+ */
+export function followSequence(
+  state: ChannelState,
+  rendition: RenditionState,
+  dateMs: number,
+  own: boolean,
+): boolean {
+  if (rendition.entries.length === 0) {
+    const before = sequenceAt(state, dateMs) - (own ? 1 : 0);
+    rendition.discontinuitySequence = Math.max(rendition.discontinuitySequence, before);
+  }
+  const sequence = tailSequence(rendition);
+  if (!own && !isDue(state, sequence, dateMs)) return false;
+  note(state, sequence + 1, dateMs);
+  return true;
+}
+
+/** The channel has a discontinuity behind that of this number, and it is not later than this date. */
+function isDue({ discontinuities }: ChannelState, sequence: number, dateMs: number): boolean {
+  return discontinuities.some((one) => one.sequence > sequence && one.dateMs <= dateMs + SAME_DATE_MS);
+}
+
+/** That of the channel at a date. */
+function sequenceAt({ discontinuities, discontinuitySequence }: ChannelState, dateMs: number): number {
+  const last = discontinuities.findLast((one) => one.dateMs <= dateMs + SAME_DATE_MS);
+  if (last) return last.sequence;
+  return discontinuities[0] ? discontinuities[0].sequence - 1 : discontinuitySequence;
+}
+
+/** Every rendition has it, at this date or with its first entry after; noted by the first that lists it. */
+function note(state: ChannelState, sequence: number, dateMs: number): void {
+  if (sequence <= (state.discontinuities.at(-1)?.sequence ?? -1)) return;
+  state.discontinuities.push({ sequence, dateMs });
+  state.discontinuities.splice(0, state.discontinuities.length - KEPT_DISCONTINUITIES);
+}
+
+/** Puts those of all playlists that were read back in order; the first that lists one has it earliest. */
+export function recallDiscontinuities(state: ChannelState): void {
+  const found = state.discontinuities.sort((a, b) => a.sequence - b.sequence || a.dateMs - b.dateMs);
+  state.discontinuities = [];
+  for (const { sequence, dateMs } of found) note(state, sequence, dateMs);
+  const live = Object.values(state.renditions).filter(({ tail }) => tail >= state.firstNumber);
+  if (live.every(({ alone }) => alone))
+    state.discontinuitySequence = Math.max(state.discontinuitySequence, ...live.map(tailSequence));
+}
