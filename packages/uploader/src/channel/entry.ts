@@ -112,13 +112,11 @@ function gapStart(state: ChannelState, { entries }: RenditionState, slot: Slot):
     : undefined;
 }
 
-/** A gap for the slot goes on from the entry before it, or begins where it may: at a discontinuity, or as the first. */
-export function joinsSlot(state: ChannelState, rendition: RenditionState, slot: Slot): boolean {
+/** How far a gap for the slot would begin from the end of the entry before it, ticks; 0 where it may begin there, or anywhere. */
+export function distance(state: ChannelState, rendition: RenditionState, slot: Slot): number {
   const previous = rendition.entries.at(-1);
-  if (previous?.epoch !== slot.epoch || slot.discontinuity) return true;
-  return (
-    Math.abs(slot.start - previous.end) <= CHANNEL_HOLE_90K || gapStart(state, rendition, slot) !== undefined
-  );
+  if (previous?.epoch !== slot.epoch || slot.discontinuity) return 0;
+  return gapStart(state, rendition, slot) === undefined ? slot.start - previous.end : 0;
 }
 
 /** Lists a gap; the final answer of what it stands for, when it has none yet, waits for the version as a segment's does. */

@@ -1,6 +1,6 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import { leaveAlignment, listNextAlone, overtakenBy } from './alone.js';
-import { appendSlotGap, joinsSlot } from './entry.js';
+import { appendSlotGap, distance } from './entry.js';
 import { lose } from './item.js';
 import { whyMisaligned } from './misfit.js';
 import { clockKnownAt } from './parallel.js';
@@ -9,7 +9,7 @@ import { hasSkipped, lostAt } from './rendition.js';
 import { answer, hasLeft } from './source.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
-import { inSlot, nextSlot, positionOf } from './timeline.js';
+import { CHANNEL_HOLE_90K, inSlot, nextSlot, positionOf } from './timeline.js';
 
 /** When time alone decides what is next for this rendition, milliseconds since 1970. */
 export function waitsUntil(state: ChannelState, rendition: RenditionState): number | undefined {
@@ -83,11 +83,13 @@ export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): 
   return listGap(turn, rendition, slot);
 }
 
-/** A gap for the slot, unless it does not go on where the rendition's own boundaries are. */
+/** A gap for the slot, unless the rendition's boundaries are its own: what is partial leaves holes, too. */
 export function listGap(turn: Turn, rendition: RenditionState, slot: Slot): boolean {
   const { state } = turn;
-  if (!joinsSlot(state, rendition, slot)) {
-    leaveAlignment(turn, rendition, whyMisaligned(state, rendition));
+  const ticks = distance(state, rendition, slot);
+  const why = whyMisaligned(state, rendition);
+  if (ticks < -CHANNEL_HOLE_90K || (ticks > CHANNEL_HOLE_90K && (rendition.beside > 0 || why === 'gop'))) {
+    leaveAlignment(turn, rendition, why);
     return listNextAlone(turn, rendition);
   }
   appendSlotGap(turn, rendition, slot);
