@@ -68,7 +68,9 @@ export function owned(state: ChannelState): void {
 const HEAD = /^(?:#EXTM3U|#EXT-X-VERSION:.*|#EXT-X-INDEPENDENT-SEGMENTS)$/;
 
 function withOwner(text: string, state: ChannelState): string {
-  const lines = text.split('\n').filter((line) => !line.startsWith(`#${COMMENT_PREFIX}`));
+  // What is not to be offered any more, not even in this version: one who encrypts has taken over.
+  const left = [`#${COMMENT_PREFIX}`, ...(state.settings.iFrames ? [] : ['#EXT-X-I-FRAME-STREAM-INF:'])];
+  const lines = text.split('\n').filter((line) => !left.some((prefix) => line.startsWith(prefix)));
   const at = lines.findIndex((line) => !HEAD.test(line));
   lines.splice(at === -1 ? lines.length : at, 0, ...ownerComments(state).map((comment) => `#${comment}`));
   return lines.join('\n');
