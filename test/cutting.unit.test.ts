@@ -60,6 +60,23 @@ describe('cuts', () => {
     expect(all.counters.wildTimestamps).toBe(0);
   });
 
+  test.each<[string, StreamOptions]>([
+    ['pictures and sound', { pictures: 25 * 40 }],
+    ['sound that lags behind', { pictures: 25 * 40, audioLag: 70_000 }],
+    ['sound alone', { pictures: 0, audio: 'mp3', audioSeconds: 40 }],
+  ])('who joined later writes the same files, byte for byte: %s', async (_, shape) => {
+    const bytes = generateStream(shape);
+    const third = Math.floor(bytes.length / 3 / PACKET) * PACKET;
+    const all = await cut(inChunks(bytes, [65_536]));
+    const late = await cut(inChunks(bytes.subarray(third), [65_536]));
+    expect(late.segments.length).toBeGreaterThan(3);
+    for (const { startPts, data, keyPictures } of late.segments.slice(1)) {
+      const same = all.segments.find((one) => one.startPts === startPts)!;
+      expect(same.keyPictures).toEqual(keyPictures);
+      expect(Buffer.compare(same.data, data)).toBe(0);
+    }
+  });
+
   test('sound alone is cut at the slot, on a PES', async () => {
     const result = await cut(of({ pictures: 0, audio: 'mp3', audioSeconds: 20 }));
     expect(result.segments.map(({ ended }) => ended)).toEqual(['cut', 'cut', 'cut', 'leave']);

@@ -106,7 +106,7 @@ export class Cutter {
     if (key) this.#keyless = this.#isForced = false;
     // B pictures may go back over the border of a slot.
     const counts = key || (this.#keyless && since > this.#reach);
-    const slot = this.#slot(pts);
+    const slot = this.slot(pts);
     const cut = counts && (slot !== this.#keySlot || isFirstKey);
     if (counts) this.#keySlot = slot;
     // A picture that is shown until too late: said to end in time, the next one follows all the same.
@@ -131,7 +131,7 @@ export class Cutter {
       return wasOpen ? 'break' : 'wait';
     this.#open = true;
     this.#waitingSince = NO_TIMESTAMP;
-    this.#keySlot = this.#slot(pts);
+    this.#keySlot = this.slot(pts);
     const reason = this.#pending;
     this.#pending = undefined;
     return this.#next(pts, wasOpen ? 'break-start' : 'start', reason);
@@ -142,19 +142,20 @@ export class Cutter {
     if (this.#waitingSince === NO_TIMESTAMP) {
       this.#waitingSince = pts;
       this.#waitingReach = 0;
-      this.#keySlot = this.#slot(pts);
+      this.#keySlot = this.slot(pts);
       return false;
     }
     const waited = timestampDelta(this.#waitingSince, pts);
     if (waited <= this.#waitingReach) return false;
     this.#waitingReach = waited;
-    const slot = this.#slot(pts);
+    const slot = this.slot(pts);
     const begins = slot !== this.#keySlot;
     this.#keySlot = slot;
     return begins && waited >= this.#limitTicks;
   }
 
-  #slot(pts: number): number {
+  /** The value that the cut goes by. */
+  slot(pts: number): number {
     return Math.floor(pts / this.#targetTicks);
   }
 

@@ -316,7 +316,8 @@ export class Cutting implements DemuxerSink {
     this.#started = true;
     this.#startWait.over();
     this.#pace.unit(pts, dts, key, true, pictures, lastPts);
-    this.#writer.start(this.#about(pts, independent));
+    // One a slot, so that redundant segmenters count alike, whenever each of them joined.
+    this.#writer.start(this.#about(pts, independent), this.#cutter.slot(pts));
   }
 
   #about(pts: number, independent: boolean): About {

@@ -2,17 +2,14 @@ import { join } from 'node:path';
 import {
   NO_TIMESTAMP,
   PACKET_SIZE,
-  PAT_PID,
-  sectionPackets,
   timestampDelta,
-  writePat,
-  writePmt,
   type ElementaryTrack,
   type Program,
 } from '@hls-uplink/mpegts';
 import type { KeyPicture } from '@hls-uplink/protocol';
 import type { Disk } from './disk.js';
 import { Lane } from './lane.js';
+import { LeadingTables } from './leading-tables.js';
 import { PartFile } from './part-file.js';
 
 /** Sound further than that from the cut is on another clock and goes by arrival. */
@@ -75,8 +72,7 @@ export class SegmentWriter<T> {
   /** Largest PTS of the pictures so far: a later cut lies behind it, and with it all sound up to there before the cut. */
   #reach = NO_TIMESTAMP;
   #segments = 0;
-  #patContinuity = 0;
-  #pmtContinuity = 0;
+  readonly #tables = new LeadingTables();
   // The run: packets side by side that go to the same file.
   #runFile: PartFile | undefined;
   #runBytes = new Uint8Array(0);
@@ -113,9 +109,14 @@ export class SegmentWriter<T> {
     lane.expected = isWaitedFor && lane.track.missingBytes > 0 ? 'end' : 'nothing';
   }
 
-  /** Starts a file. Its reference PES is announced by `picture`, the other tracks come in with their next PES. */
-  start(about: T): void {
+  /**
+   * Starts a file. Its reference PES is announced by `picture`, the other tracks come in with their next PES.
+   *
+   * @param files how many count as written before it
+   */
+  start(about: T, files: number): void {
     this.flush();
+    this.#tables.count(files);
     for (const lane of this.#lanes) if (lane.expected !== 'end') lane.settle();
     this.#current = this.#create(about);
   }
@@ -263,17 +264,9 @@ export class SegmentWriter<T> {
 
   #create(about: T): OpenSegment<T> {
     const { spool, prefix, disk } = this.options;
-    const { transportStreamId, pmtPid, pmt } = this.#program!;
     const number = ++this.#segments;
     const file = new PartFile(join(spool, `${prefix}-${number}.part`), disk);
-    const programs = [{ programNumber: pmt.programNumber, pmtPid }];
-    const pat = writePat({ transportStreamId, version: pmt.version, programs });
-    const patPackets = sectionPackets(pat, PAT_PID, this.#patContinuity);
-    const pmtPackets = sectionPackets(writePmt(pmt), pmtPid, this.#pmtContinuity);
-    this.#patContinuity = (this.#patContinuity + patPackets.length / PACKET_SIZE) & 0x0f;
-    this.#pmtContinuity = (this.#pmtContinuity + pmtPackets.length / PACKET_SIZE) & 0x0f;
-    file.append(patPackets, 0, patPackets.length);
-    file.append(pmtPackets, 0, pmtPackets.length);
+    for (const packets of this.#tables.next(this.#program!)) file.append(packets, 0, packets.length);
     return { file, about, keyPictures: [], number };
   }
 
