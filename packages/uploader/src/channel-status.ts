@@ -1,5 +1,6 @@
+import { isSpare } from './channel/encode.js';
 import { bySize } from './channel/multivariant.js';
-import type { RenditionState } from './channel/state.js';
+import type { ChannelState, RenditionState, SourceState } from './channel/state.js';
 import type { ChannelWorker } from './channel-worker.js';
 
 /** One channel as `/api/channels` shows it. @param nowMs wall clock */
@@ -23,15 +24,28 @@ export function channelStatus(worker: ChannelWorker, nowMs: number, served: bool
     renditions: Object.values(state.renditions)
       .sort(bySize)
       .map((rendition) => renditionStatus(rendition, nowMs)),
-    sources: Object.entries(state.sources).map(([session, { facts, connected, gone, settled }]) => ({
-      session,
-      rendition: facts.rendition,
-      source: facts.source,
-      connected,
-      ...(gone && { gone }),
-      settled,
-    })),
+    sources: Object.values(state.sources).map((source) => sourceStatus(state, source)),
     counts,
+  };
+}
+
+function sourceStatus(state: ChannelState, source: SourceState): unknown {
+  const { facts, connected, gone, settled, same = false, published } = source;
+  const rendition = state.renditions[facts.rendition];
+  const active = rendition?.active === facts.session;
+  const spare = rendition !== undefined && isSpare(state, rendition, source);
+  return {
+    session: facts.session,
+    rendition: facts.rendition,
+    source: facts.source,
+    connected,
+    ...(gone && { gone }),
+    /** Which of several the rendition is published from; of the others, whether they are known to be the same encode. */
+    active,
+    ...(spare && { sameEncode: same }),
+    /** Segments of it that were listed since this uploader started. */
+    published,
+    settled,
   };
 }
 

@@ -63,6 +63,8 @@ export function fakeLogic(settled: Record<string, number> = {}): ChannelLogic & 
             connected: true,
             settled: settled[event.facts.session] ?? -1,
             answered: [],
+            prints: [],
+            published: 0,
             farewells: [],
           };
           break;

@@ -78,6 +78,16 @@ function table(head, rows) {
   return made;
 }
 
+function sourceState(sources) {
+  const connected = sources.filter((source) => source.connected);
+  if (connected.length === 0) return sources.some((source) => source.gone === 'ended') ? 'ended' : 'away';
+  const active = sources.find((source) => source.active);
+  const others = connected.filter((source) => !source.active && source.source !== (active && active.source));
+  if (others.length === 0) return 'connected';
+  const spare = (one) => one.source + (one.sameEncode ? ' (' : ' (another encode, ') + one.published + ')';
+  return (active ? active.source + (active.connected ? '' : ' (away)') + ' (' + active.published + ')' : '–') + ', spare: ' + others.map(spare).join(', ');
+}
+
 function card(channel) {
   const made = element('div', undefined, 'card');
   const title = made.appendChild(element('h2'));
@@ -93,7 +103,7 @@ function card(channel) {
     channel.renditions.map((one) => {
       const sources = channel.sources.filter((source) => source.rendition === one.name);
       const dropped = Object.values(one.counts.dropped).reduce((sum, count) => sum + count, 0);
-      const state = sources.some((source) => source.connected) ? 'connected' : sources.some((source) => source.gone === 'ended') ? 'ended' : 'away';
+      const state = sourceState(sources);
       return [one.name, one.lastNumber, one.lagSeconds === undefined ? undefined : one.lagSeconds + ' s',
         one.bandwidth && Math.round(one.bandwidth / 1000), one.counts.published, one.counts.gaps, one.counts.discontinuities, dropped, one.waiting, state];
     }),

@@ -1,13 +1,23 @@
-import { ptsDuration, type Announcement, type Gap, type Segment, type Tracks } from '@hls-uplink/protocol';
+import {
+  ptsDuration,
+  type Announcement,
+  type Gap,
+  type Segment,
+  type Track,
+  type Tracks,
+} from '@hls-uplink/protocol';
 import { isMisaligned, leaveAlignment } from './alone.js';
+import { leaveSlot } from './awaited.js';
 import { keepCaptions } from './captions.js';
 import { takeMarkers } from './date-range.js';
+import { hasOthers, isSpare } from './encode.js';
 import { locate } from './epoch.js';
 import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
 import { checkOffset, whyMisaligned } from './misfit.js';
 import { hasSkipped, hasVideo, renditionOf } from './rendition.js';
 import { answer, isSettled, settle, settleSkipped } from './source.js';
+import { dropSurplus, noteDelivery, putAside } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { unstall } from './stall.js';
 import { nominalStart, placeOf, TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
@@ -35,10 +45,17 @@ const AUDIO_PES_90K = TICKS_PER_SECOND / 4;
 export function takeTracks({ state }: Turn, { session, tracks, gop }: Tracks): void {
   const rendition = renditionOf(state, session);
   if (!rendition) return;
+  const source = state.sources[session]!;
+  source.tracks = tracks;
+  if (!isSpare(state, rendition, source)) stateTracks(state, rendition, tracks);
+  if (gop !== undefined) stateGop(rendition, gop, state.target!);
+}
+
+/** What the active source's segments hold. */
+export function stateTracks(state: ChannelState, rendition: RenditionState, tracks: Track[]): void {
   rendition.tracks = state.phase === 'ended' ? tracks : keepCaptions(rendition.tracks, tracks);
   const rate = tracks.find((track) => track.kind === 'video')?.frameRate;
   if (rate !== undefined) rendition.frame = Math.ceil(TICKS_PER_SECOND / rate) + 1;
-  if (gop !== undefined) stateGop(rendition, gop, state.target!);
 }
 
 /** A steady GOP g gives segments of at most g·⌈target/g⌉. */
@@ -60,6 +77,8 @@ export function takeTold(turn: Turn, announcement: Segment | Gap): void {
   const { told, last } = source;
   if (index <= Math.max(told?.index ?? -1, last?.index ?? source.settled)) return;
   if (isAnswered(source, rendition, index) || isPending(source, rendition, index)) return;
+  // Which of two sources is needed shows when both have delivered.
+  if (hasOthers(state, rendition, source)) return;
   enqueue(turn, source, rendition, announcement, 'announced');
 }
 
@@ -76,9 +95,12 @@ export function takeAnnouncement(
   if (!source || !rendition) return;
   const awaited = rendition.queue.find({ session, index });
   if (awaited?.state === 'awaiting') {
-    settleSkipped(source, index);
-    deliver(turn, source, rendition);
-    return arrive(turn, source, rendition, awaited, event, announcement);
+    if (!hasOthers(state, rendition, source)) {
+      settleSkipped(source, index);
+      deliver(turn, source);
+      return arrive(turn, source, rendition, awaited, event, announcement);
+    }
+    leaveSlot(state, rendition, awaited);
   }
   const seen = index <= (source.last?.index ?? source.settled);
   if (isAnswered(source, rendition, index)) {
@@ -123,16 +145,15 @@ export function takeAnnouncement(
       break;
     case 'segment':
     case 'gap':
-      deliver(turn, source, rendition);
+      deliver(turn, source);
+      if (putAside(turn, source, rendition, announcement, event)) return dropSurplus(turn, rendition);
       enqueue(turn, source, rendition, announcement, event);
-      if (rendition.queue.length > 0) state.startedMs ??= at;
   }
 }
 
-function deliver(turn: Turn, source: SourceState, rendition: RenditionState): void {
+function deliver(turn: Turn, source: SourceState): void {
   delete source.gone;
   for (const farewell of source.farewells) farewell.end = false;
-  rendition.away = false;
   delivered(turn);
 }
 
@@ -147,7 +168,10 @@ function arrive(
 ): void {
   if (announcement.type !== 'segment' && announcement.type !== 'gap') return;
   const { state, at } = turn;
-  source.last = { index: announcement.index, epoch, end };
+  noteDelivery(turn, source, rendition, announcement);
+  const endMs = Date.parse(announcement.wallClock) + (end - awaited.start) / TICKS_PER_MS;
+  source.last = { index: announcement.index, epoch, end, endMs };
+  rendition.away = false;
   const refused = event === 'refused';
   const lost = refused || announcement.type === 'gap';
   const item: Item = {
@@ -184,21 +208,25 @@ function isPending(source: SourceState, rendition: RenditionState, index: number
   const { session } = source.facts;
   return (
     source.farewells.some((farewell) => farewell.index === index) ||
+    rendition.spares.some(({ announcement: one }) => one.index === index && one.session === session) ||
     rendition.queue.find({ session, index }) !== undefined ||
     rendition.entries.some(({ id }) => id?.index === index && id.session === session)
   );
 }
 
-function enqueue(
+/** @param place where it lies, when its own clock need not be asked */
+export function enqueue(
   turn: Turn,
   source: SourceState,
   rendition: RenditionState,
   announcement: Segment | Gap,
   event: 'announced' | 'accepted' | 'refused',
+  place?: Position,
 ): void {
-  const { state } = turn;
+  const { state, at } = turn;
   const id = { session: announcement.session, index: announcement.index };
   const told = event === 'announced';
+  if (!told) rendition.away = false;
   const lost = event === 'refused' || announcement.type === 'gap';
   const longest = (state.targetDuration ?? 3 * state.target!) + 1;
   if (lost && ptsDuration(announcement.startPts, announcement.endPts) > longest * TICKS_PER_SECOND) {
@@ -210,7 +238,7 @@ function enqueue(
     source.changed = id.index;
   }
   const last = told && (source.told?.index ?? -1) > (source.last?.index ?? -1) ? source.told : source.last;
-  const position = locate(turn, last, rendition, announcement);
+  const position = place ?? locate(turn, last, rendition, announcement);
   if (!position) {
     if (!told) source.last = { index: id.index };
     return late(turn, event, id, rendition);
@@ -262,6 +290,7 @@ function enqueue(
     answered: event === 'refused',
   };
   rendition.queue = rendition.queue.with(item);
+  state.startedMs ??= at;
   if (slot) {
     measureSlot(state, slot);
     dropOverlapped(turn, slot);

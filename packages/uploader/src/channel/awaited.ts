@@ -27,7 +27,7 @@ function takeAwaited(state: ChannelState, source: SourceState): Item[] {
 }
 
 /** A slot that nobody else is in is none, unless it has its number. */
-function leaveSlot(state: ChannelState, rendition: RenditionState, item: Item): void {
+export function leaveSlot(state: ChannelState, rendition: RenditionState, item: Item): void {
   const slot = slotOf(state, item);
   rendition.queue = rendition.queue.without(item.id);
   if (!slot || slot.number !== undefined) return;

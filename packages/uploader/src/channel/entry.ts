@@ -2,10 +2,12 @@ import { fitsTargetDuration } from '@hls-uplink/hls';
 import { dueDateRanges } from './date-range.js';
 import { fixNumbers } from './discontinuity.js';
 import { encryptedBytes, keyAfter } from './encryption.js';
+import { isAlike } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
 import { iFrameBytes, keyPlaces } from './i-frame.js';
 import { segmentKey, segmentName } from './item.js';
-import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
+import { sourcesOf } from './source.js';
+import type { ChannelState, Entry, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot } from './timeline.js';
 
@@ -43,7 +45,8 @@ export function appendSegment(
   if (!independent) rendition.independent = false;
   const source = state.sources[item.id.session];
   // Where nothing is listed before it, a player begins anew anyway.
-  if ((discontinuity || rendition.entries.length === 1) && source) delete source.changed;
+  if ((discontinuity || rendition.entries.length === 1) && source) tellChange(state, rendition, source);
+  if (source) source.published++;
   if (source) source.listed = { index: item.id.index, epoch: item.epoch, end: item.end };
   rendition.totalBytes += bytes;
   rendition.total90k += item.end - item.start;
@@ -55,6 +58,18 @@ export function appendSegment(
     peakOf((entry) => entry.bytes),
   );
   iFrames.peakBandwidth = Math.max(iFrames.peakBandwidth, peakOf(iFrameBytes));
+}
+
+/** What has changed is said: for the same encode's other sources, too, but for what of theirs is yet to come. */
+function tellChange(state: ChannelState, rendition: RenditionState, source: SourceState): void {
+  const alike = isAlike(state, rendition, source)
+    ? sourcesOf(state, rendition.name).filter((other) => isAlike(state, rendition, other))
+    : [];
+  for (const { facts, changed } of alike) {
+    if (changed !== undefined && !rendition.queue.find({ session: facts.session, index: changed }))
+      delete state.sources[facts.session]!.changed;
+  }
+  delete source.changed;
 }
 
 /**

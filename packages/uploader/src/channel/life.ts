@@ -5,6 +5,7 @@ import { endDate } from './alone.js';
 import { tailSequence } from './discontinuity.js';
 import { advance } from './publish.js';
 import { answer } from './source.js';
+import { dropSpare } from './spare.js';
 import { awayEndAt } from './stall.js';
 import type { ChannelState, Item, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
@@ -97,6 +98,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
   for (const source of Object.values(state.sources)) {
     delete source.listed;
     delete source.told;
+    delete source.same;
     if (source.last) source.last = { index: source.last.index };
   }
   for (const rendition of renditions) {
@@ -117,6 +119,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
     } satisfies Partial<RenditionState>);
     delete rendition.stated;
     delete rendition.misfit;
+    delete rendition.active;
   }
 }
 
@@ -159,6 +162,9 @@ export function end(turn: Turn): void {
   const behind = renditions.some((one) => nextSlot(state, one) !== undefined && !one.alone);
   if (pending || behind || renditions.length === 0) return;
   state.phase = 'ended';
+  for (const rendition of Object.values(state.renditions)) {
+    for (const spare of rendition.spares) dropSpare(turn, rendition, spare, 'duplicate');
+  }
   for (const rendition of renditions) {
     if (!rendition.endList) rendition.dirty = true;
     rendition.endList = true;

@@ -1,5 +1,6 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import { leaveAlignment, listNextAlone, overtakenBy } from './alone.js';
+import { activeOf } from './encode.js';
 import { appendSlotGap, distance } from './entry.js';
 import { lose } from './item.js';
 import { whyMisaligned } from './misfit.js';
@@ -7,6 +8,7 @@ import { clockKnownAt } from './parallel.js';
 import { holding, isKnown, isPublished, siblings } from './partial.js';
 import { hasSkipped, lostAt } from './rendition.js';
 import { answer, hasLeft } from './source.js';
+import { hasJustDelivered, mayCome } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot, nextSlot, positionOf } from './timeline.js';
@@ -32,7 +34,8 @@ export function listLost(turn: Turn, rendition: RenditionState, slot: Slot, item
   const { state, at } = turn;
   // How long the slot is, who has it may know better than who lost it.
   const open = slot.number === undefined && !isKnown(state, rendition, slot);
-  if (open && at < lostAt(state, rendition)) return false;
+  const awaited = open || mayCome(state, rendition, slot.end, at);
+  if (awaited && at < lostAt(state, rendition)) return false;
   const first = rendition.tail < state.firstNumber;
   const tooLong = !fitsTargetDuration(slot.end - slot.start, state.targetDuration!);
   if (!first && !tooLong) return listGap(turn, rendition, slot);
@@ -72,12 +75,14 @@ export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): 
       return listNextAlone(turn, rendition);
     }
     const covered = siblings(state, rendition).some((other) => holding(other, slot)?.whole);
-    if (!published && !covered && at < lostAt(state, rendition)) return false;
+    const awaited = (!published && !covered) || mayCome(state, rendition, slot.end, at);
+    if (awaited && at < lostAt(state, rendition)) return false;
   } else {
     if (!published) return false;
     if (!rendition.away && !hasLeft(state, rendition.name)) {
       if (at < lostAt(state, rendition)) return false;
-      rendition.away = true;
+      // From who has just become active the next one is to be expected.
+      rendition.away = !hasJustDelivered(state, activeOf(state, rendition), at);
     }
   }
   return listGap(turn, rendition, slot);

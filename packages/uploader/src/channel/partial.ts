@@ -2,6 +2,7 @@ import { breaksBefore } from './discontinuity.js';
 import { lose, upload } from './item.js';
 import { hasVideo, lostAt } from './rendition.js';
 import { hasLeft } from './source.js';
+import { mayCome } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
 import { inSlot, positionOf, slotOf } from './timeline.js';
 
@@ -72,6 +73,7 @@ export function decidePartial(turn: Turn, rendition: RenditionState, slot: Slot,
   const { begins, stops } = bounds(state, slot);
   const known = isKnown(state, rendition, slot);
   const overdue = at >= lostAt(state, rendition);
+  if (!overdue && mayCome(state, rendition, slot.end, at)) return item;
   const fits = (item.fromStart || begins) && (item.toCut || stops);
   // A sibling lists more of it, if only as a gap.
   const short = slot.number !== undefined && isShort(state, rendition, slot, item);

@@ -9,6 +9,7 @@ import { clockKnownAt } from './parallel.js';
 import { hasVideo } from './rendition.js';
 import { hasChanged } from './source.js';
 import { jumpTo } from './retention.js';
+import { useSpares } from './take-over.js';
 import type { Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { CHANNEL_HOLE_90K, inSlot, nextSlot } from './timeline.js';
 
@@ -35,6 +36,7 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
   const queued = inSlot(rendition.queue.items, slot);
   if (!queued) return listMissing(turn, rendition, slot);
   const item = queued.state === 'undecided' ? decidePartial(turn, rendition, slot, queued) : queued;
+  if (item.state === 'lost' && useSpares(turn, rendition)) return listNext(turn, rendition);
   switch (item.state) {
     case 'awaiting':
       return listAwaited(turn, rendition, slot, item);
@@ -47,7 +49,10 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
       if (turn.at < (clockKnownAt(state, rendition, slot) ?? 0)) return false;
       // More of the slot may have come since its upload began.
       const partial = !(item.fromStart && item.toCut) && isShort(turn.state, rendition, slot, item);
-      if (partial) return listLost(turn, rendition, slot, lose(turn, rendition, item, 'partial'));
+      if (partial) {
+        lose(turn, rendition, item, 'partial');
+        return listNext(turn, rendition);
+      }
       return listStored(turn, rendition, slot, item);
     }
   }

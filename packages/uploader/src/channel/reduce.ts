@@ -14,9 +14,11 @@ import { takeOver } from './ownership.js';
 import { advance } from './publish.js';
 import { reopen } from './reopen.js';
 import { renditionOf } from './rendition.js';
-import { connect, disconnect } from './source.js';
+import { connect, disconnect, waitingSpares } from './source.js';
+import { takeOverAt } from './spare.js';
 import { awayEndAt, stall, stallAt } from './stall.js';
 import type { ChannelSettings, ChannelState, Turn } from './state.js';
+import { useSpares } from './take-over.js';
 import { keptTimeline } from './timeline.js';
 import { putVersion, versionFailed, versionStored } from './version.js';
 
@@ -175,8 +177,9 @@ function recover(turn: Turn): void {
 function proceed(turn: Turn, isUnlisted: boolean): void {
   const { state } = turn;
   if (state.phase === 'opening' || state.refusal !== undefined) return;
-  start(turn);
   const renditions = Object.values(state.renditions);
+  for (const rendition of renditions) useSpares(turn, rendition);
+  start(turn);
   if (state.phase === 'live') {
     for (const rendition of renditions) skipBacklog(turn, rendition);
     while (renditions.map((one) => advance(turn, one)).some(Boolean));
@@ -202,7 +205,8 @@ export function deadline(state: ChannelState): number | undefined {
   if (state.refusal !== undefined) return undefined;
   const waits =
     state.phase === 'live' ? Object.values(state.renditions).map((one) => waitsUntil(state, one)) : [];
-  const due = [startAt(state), endAt(state), stallAt(state), awayEndAt(state), ...waits].filter(
+  const takeOvers = Object.values(state.renditions).map((one) => takeOverAt(state, one));
+  const due = [startAt(state), endAt(state), stallAt(state), awayEndAt(state), ...takeOvers, ...waits].filter(
     (at) => at !== undefined && at > state.at,
   );
   const first = Math.min(...(due as number[]));
@@ -235,6 +239,7 @@ export function sessionProgress(
       answered || is === 'awaiting' ? [] : [id],
     ),
     ...(rendition?.entries ?? []).flatMap(({ id }) => (id ? [id] : [])),
+    ...waitingSpares(state, source),
     ...state.held.map(({ announcement }) => announcement),
     ...source.farewells.map(({ index }) => ({ session, index })),
   ];

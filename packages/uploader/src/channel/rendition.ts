@@ -24,6 +24,7 @@ export function newRendition(
     gop: 0,
     frame: UNKNOWN_FRAME_90K,
     queue: Queue.empty,
+    spares: [],
     entries: [],
     previous: [],
     tail: -1,
@@ -46,7 +47,7 @@ export function newRendition(
     peakBandwidth: 0,
     totalBytes: 0,
     total90k: 0,
-    counts: { published: 0, gaps: 0, discontinuities: 0, dropped: {} },
+    counts: { published: 0, gaps: 0, discontinuities: 0, switches: 0, dropped: {} },
   };
 }
 

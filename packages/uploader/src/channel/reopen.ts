@@ -222,6 +222,7 @@ function renditionFrom(
     const { sequence, peak, isThere } = line.iFrames;
     Object.assign(rendition.iFrames, { sequence, isThere, peakBandwidth: peak });
   }
+  if (line.active !== undefined && line.sessions[line.active]) rendition.active = line.active;
   rendition.left = line.left.map(([below, keepMs]) => ({
     key: `${state.settings.channel}/${below}`,
     keepMs,
@@ -232,6 +233,8 @@ function renditionFrom(
     source.settled = settled;
     source.last = index === settled ? { index: settled, epoch: epoch!, end: end! } : { index: settled };
     source.lostMs = at;
+    source.deliveredMs = at;
+    if (line.same?.includes(session)) source.same = true;
     if (index !== undefined) source.listed = { index, epoch: epoch!, end: end! };
     state.sources[session] = source;
   }

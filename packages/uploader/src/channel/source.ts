@@ -1,4 +1,4 @@
-import type { DroppedCode, SegmentId } from '@hls-uplink/protocol';
+import type { DroppedCode, Gap, Segment, SegmentId } from '@hls-uplink/protocol';
 import type { SourceFacts } from './event.js';
 import { newRendition, renditionOf } from './rendition.js';
 import type { ChannelState, Item, SourceState, Turn } from './state.js';
@@ -7,7 +7,7 @@ import type { ChannelState, Item, SourceState, Turn } from './state.js';
 const REMEMBERED_SESSIONS = 8;
 
 export function newSource(facts: SourceFacts): SourceState {
-  return { facts, connected: false, settled: -1, answered: [], farewells: [] };
+  return { facts, connected: false, settled: -1, answered: [], prints: [], published: 0, farewells: [] };
 }
 
 export function sourcesOf(state: ChannelState, rendition: string): SourceState[] {
@@ -20,6 +20,7 @@ export function hasLeft(state: ChannelState, rendition: string): boolean {
 }
 
 export function connect({ state, at }: Turn, facts: SourceFacts, replayed: boolean): void {
+  const isKnown = (state.sources[facts.session]?.settled ?? -1) >= 0;
   const source = (state.sources[facts.session] ??= newSource(facts));
   source.facts = facts;
   const rendition = (state.renditions[facts.rendition] ??= newRendition(state, facts.rendition, facts.names));
@@ -35,11 +36,19 @@ export function connect({ state, at }: Turn, facts: SourceFacts, replayed: boole
   delete source.over;
   if (source.gone === 'left') delete source.gone;
   for (const older of sourcesOf(state, facts.rendition)) {
-    const same = older.facts.source === facts.source || older.facts.source === '';
-    if (same && older !== source && !older.connected) older.gone ??= 'left';
+    if (older === source || older.connected) continue;
+    const isActive = older.facts.session === rendition.active;
+    // Of a session that was read back the source's name is not known; one that was there beside the active one is no successor of it.
+    const same = older.facts.source === facts.source || (older.facts.source === '' && !(isActive && isKnown));
+    if (!same) continue;
+    older.gone ??= 'left';
+    if (isActive) rendition.active = facts.session;
   }
-  rendition.away = false;
-  rendition.updatedMs = at;
+  if (rendition.active === undefined || rendition.active === facts.session) {
+    source.deliveredMs = at;
+    rendition.away = false;
+    rendition.updatedMs = at;
+  }
   forgetSessions(state, facts.rendition);
 }
 
@@ -92,11 +101,19 @@ export function settledWhenStored(state: ChannelState, source: SourceState): num
   const pending = [
     ...source.farewells.map((farewell) => farewell.index),
     ...items.filter(({ id, answered }) => id.session === session && !answered).map(({ id }) => id.index),
+    ...waitingSpares(state, source).map((spare) => spare.index),
     ...state.held
       .filter(({ announcement }) => announcement.session === session)
       .map(({ announcement }) => announcement.index),
   ];
   return Math.min(...pending, (source.last?.index ?? source.settled) + 1) - 1;
+}
+
+/** Its announcements that are put aside and have no final answer. */
+export function waitingSpares(state: ChannelState, { facts }: SourceState): (Segment | Gap)[] {
+  return (state.renditions[facts.rendition]?.spares ?? []).flatMap(({ event, announcement }) =>
+    event === 'accepted' && announcement.session === facts.session ? [announcement] : [],
+  );
 }
 
 function forgetSessions(state: ChannelState, rendition: string): void {

@@ -35,6 +35,9 @@ const stateLine = z.strictObject({
     sessionId,
     z.tuple([z.number().int().min(-1)]).or(z.tuple([count, count, count, ticks])),
   ),
+  /** The session it is published from, and those of the same encode that stand by. */
+  active: sessionId.optional(),
+  same: z.array(sessionId).max(1000).optional(),
   /** Keys (below the channel) that left the window, and how long they stay, milliseconds. */
   left: z.array(z.tuple([z.string().max(400), milliseconds])).max(1000),
   /** Of the I-frame playlist: what it counts from, peak, whether there is one; of each entry its key pictures. */
@@ -63,6 +66,7 @@ export type StateLine = z.infer<typeof stateLine>;
 export function writeStateLine(state: ChannelState, rendition: RenditionState): string {
   const below = `${state.settings.channel}/`.length;
   const sessions: StateLine['sessions'] = {};
+  const same = sourcesOf(state, rendition.name).filter((source) => source.same);
   for (const source of sourcesOf(state, rendition.name)) {
     const settled = settledWhenStored(state, source);
     const { listed } = source;
@@ -84,6 +88,8 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
     starts: rendition.entries.map((entry) => [entry.epoch, entry.start]),
     longestMs: rendition.entries[0]?.longestMs ?? 0,
     sessions,
+    ...(rendition.active !== undefined && { active: rendition.active }),
+    ...(same.length > 0 && { same: same.map(({ facts }) => facts.session) }),
     left: rendition.left.map(({ key, keepMs }) => [key.slice(below), keepMs]),
     ...((hasIFrames(state, rendition) || rendition.iFrames.isThere) && {
       iFrames: {

@@ -86,6 +86,19 @@ export interface Item {
   readonly encryption?: Key;
 }
 
+/** An accepted announcement of a source that is not the active one, or that the rendition has from another already. */
+export interface Spare {
+  readonly event: 'accepted' | 'refused';
+  readonly announcement: Segment | Gap;
+  /** Starts where its source's announcement before it ended. */
+  readonly contiguous: boolean;
+  /** When it came. */
+  readonly at: number;
+}
+
+/** What is the same in the same encode only: a key picture and its size; of sound alone a segment and its CRC. */
+export type KeyPrint = readonly [pts: number, size: number];
+
 /** An entry of the playlist as built; it never changes but for `id`, which goes with the answer. */
 export interface Entry {
   number: number;
@@ -152,6 +165,17 @@ export interface SourceState {
   changed?: number;
   /** The operator ended the stream while it was delivering; nothing more is taken until it connects anew. */
   over?: boolean;
+  /** Where its newest announcement ended (raw), and when that came. */
+  endPts?: number;
+  deliveredMs?: number;
+  /** Its newest key pictures. */
+  prints: readonly KeyPrint[];
+  /** Of a spare: the same encode as the active source's, as far as the two have been compared. */
+  same?: boolean;
+  /** What it said last; the rendition's are the active source's. */
+  tracks?: Track[];
+  /** Segments of it that were listed. */
+  published: number;
   /** leave and end announcements that wait for their answer. */
   farewells: { index: number; end: boolean }[];
 }
@@ -177,6 +201,9 @@ export interface RenditionState {
   /** One picture, ticks: how far apart an end and a start may be and still touch. */
   frame: number;
   queue: Queue;
+  /** The session it is published from (DESIGN.md, "Redundant sources"), and what others have of it. */
+  active?: string;
+  spares: readonly Spare[];
   /** What the newest version lists. */
   entries: Entry[];
   /** Keys that are not in what is built, and may be listed by what is stored: they leave with the next version. */
@@ -235,6 +262,8 @@ export interface RenditionState {
     published: number;
     gaps: number;
     discontinuities: number;
+    /** How often another source became the active one. */
+    switches: number;
     /** Final answers, by their code. */
     dropped: Partial<Record<DroppedCode, number>>;
   };

@@ -1,5 +1,5 @@
 import type { Key } from '@hls-uplink/hls';
-import type { Segment } from '@hls-uplink/protocol';
+import type { Segment, SegmentId } from '@hls-uplink/protocol';
 import type { Effect, SourceFacts } from '../event.js';
 import { deadline, openChannel, reduce } from '../reduce.js';
 import type { ReadBack } from '../reopen.js';
@@ -11,7 +11,18 @@ const BEGIN_MS = 1_700_000_000_000;
 const TARGET_SECONDS = 6;
 const GOP_SECONDS = 2;
 
-type Announced = Partial<Segment> & { sound?: boolean; wallOffMs?: number; refused?: boolean };
+type Announced = Partial<Segment> & {
+  sound?: boolean;
+  wallOffMs?: number;
+  refused?: boolean;
+  encode?: number;
+};
+
+/** `low` is the first source of the rendition low, `low~b` another. */
+const sourceOf = (who: string): [rendition: string, source: string] => {
+  const [rendition, source = 'encoder'] = who.split('~');
+  return [rendition!, source];
+};
 
 export const sessionOf = (rendition: string): string =>
   Buffer.from(rendition).toString('hex').padStart(32, '0');
@@ -19,7 +30,6 @@ export const sessionOf = (rendition: string): string =>
 /** One channel driven event by event; the store does what `store` says, at once. Seconds count from the first picture. */
 export class Rig {
   state: ChannelState;
-  at = BEGIN_MS;
   /** Of the media playlists, by key. */
   readonly texts = new Map<string, string>();
   readonly iFrames = new Map<string, string>();
@@ -28,6 +38,8 @@ export class Rig {
   readonly deleted: string[] = [];
   /** What the operator was told. */
   readonly reports: string[] = [];
+  /** All that was ever put to the store, by source and index. */
+  readonly puts: string[] = [];
   /** Not stored yet. */
   uploads: Extract<Effect, { type: 'put-segment' }>[] = [];
   store = {
@@ -40,7 +52,11 @@ export class Rig {
     deletes: true,
   };
 
-  constructor(playlists: ReadBack[] = [], settings: Partial<ChannelSettings> = {}) {
+  constructor(
+    playlists: ReadBack[] = [],
+    settings: Partial<ChannelSettings> = {},
+    public at = BEGIN_MS,
+  ) {
     this.state = openChannel({ channel: 'live', window: 6, iFrames: true, writer: 'test', ...settings });
     this.happen({ type: 'opened', playlists });
   }
@@ -57,6 +73,7 @@ export class Rig {
   private perform(effect: Effect): Happening[] {
     switch (effect.type) {
       case 'put-segment':
+        this.puts.push(this.nameOf(effect.id));
         if (this.store.segment(effect.rendition, effect.id.index)) {
           const encryption = this.store.encryption(effect.rendition, effect.id.index);
           return [{ type: 'segment-stored', id: effect.id, ...(encryption && { encryption }) }];
@@ -85,10 +102,7 @@ export class Rig {
       }
       case 'answer': {
         const { answer, id } = effect;
-        const rendition = this.state.sources[id.session]?.facts.rendition;
-        this.answers.push(
-          `${rendition}/${id.index} ${answer.type === 'dropped' ? answer.code : answer.type}`,
-        );
+        this.answers.push(`${this.nameOf(id)} ${answer.type === 'dropped' ? answer.code : answer.type}`);
         return [];
       }
       case 'delete':
@@ -102,6 +116,11 @@ export class Rig {
     }
   }
 
+  private nameOf({ session, index }: SegmentId): string {
+    const { rendition, source } = this.state.sources[session]!.facts;
+    return `${rendition}${source === 'encoder' || source === '' ? '' : `~${source}`}/${index}`;
+  }
+
   /** Lets time pass, ticking at each deadline. */
   to(seconds: number): void {
     const end = BEGIN_MS + seconds * 1000;
@@ -112,9 +131,10 @@ export class Rig {
     this.at = end;
   }
 
-  connect(rendition: string, facts: Partial<SourceFacts> = {}, sound = false): void {
-    const session = sessionOf(rendition);
-    const all = { rendition, session, source: 'encoder', target: TARGET_SECONDS, ...facts };
+  connect(who: string, facts: Partial<SourceFacts> = {}, sound = false): void {
+    const session = sessionOf(who);
+    const [rendition, source] = sourceOf(who);
+    const all = { rendition, session, source, target: TARGET_SECONDS, ...facts };
     this.happen({ type: 'connected', facts: all });
     const video = {
       kind: 'video' as const,
@@ -150,11 +170,11 @@ export class Rig {
     index: number,
     from: number,
     to: number,
-    { sound = false, wallOffMs = 0, refused: _, ...rest }: Announced = {},
+    { sound = false, wallOffMs = 0, encode = 0, refused: _, ...rest }: Announced = {},
   ): Segment {
     const keys: Segment['keyPictures'] = [];
     for (let key = from; !sound && key < to - 1e-6; key += GOP_SECONDS) {
-      keys.push({ offset: 376, bytes: 188, pts: Math.round(key * 90_000) });
+      keys.push({ offset: 376, bytes: 188 * (1 + encode), pts: Math.round(key * 90_000) });
     }
     return {
       type: 'segment',
@@ -189,7 +209,8 @@ export class Rig {
   /** Renditions that have published this many segments of 6 s. */
   static live(renditions: string[], segments: number, settings: Partial<ChannelSettings> = {}): Rig {
     const rig = new Rig([], settings);
-    for (const rendition of renditions) rig.connect(rendition, { renditions });
+    const names = [...new Set(renditions.map((who) => sourceOf(who)[0]))];
+    for (const rendition of renditions) rig.connect(rendition, { renditions: names });
     for (let i = 0; i < segments; i++) rig.step(renditions, i);
     return rig;
   }

@@ -1,0 +1,78 @@
+import type { Gap, Segment } from '@hls-uplink/protocol';
+import { sourcesOf } from './source.js';
+import type { ChannelState, KeyPrint, RenditionState, SourceState } from './state.js';
+
+/** So many key pictures of a source are remembered, for one that is some segments behind. */
+const REMEMBERED_PRINTS = 64;
+
+/**
+ * What tells one encode from another: the key pictures, by PTS and size. The first one after a start is left out, since
+ * sound that belongs before it lies beside it. Sound alone has its segments instead: of the same encode they are the same
+ * files, byte for byte.
+ */
+function printsOf({ keyPictures, discontinuity, ended, startPts, crc32 }: Segment): KeyPrint[] {
+  const isWhole = discontinuity === undefined && ended === 'cut';
+  if (keyPictures.length === 0) return isWhole ? [[startPts, crc32]] : [];
+  return keyPictures
+    .slice(discontinuity === undefined ? 0 : 1)
+    .map((picture): KeyPrint => [picture.pts, picture.bytes]);
+}
+
+/** Whether what two sources have in common agrees; undefined when they have nothing. */
+function agree(prints: readonly KeyPrint[], others: readonly KeyPrint[]): boolean | undefined {
+  const sizes = new Map(others);
+  const common = prints.filter(([pts]) => sizes.has(pts));
+  return common.length === 0 ? undefined : common.every(([pts, size]) => sizes.get(pts) === size);
+}
+
+/** It is not the source that the rendition is published from, nor a new session of that one. */
+export function isSpare(state: ChannelState, rendition: RenditionState, source: SourceState): boolean {
+  const active = activeOf(state, rendition);
+  return active !== undefined && active !== source && active.facts.source !== source.facts.source;
+}
+
+/** Another source delivers to the rendition, or is there to do so. */
+export function hasOthers(state: ChannelState, { name }: RenditionState, { facts }: SourceState): boolean {
+  return sourcesOf(state, name).some(
+    (other) => other.facts.source !== facts.source && (other.connected || other.deliveredMs !== undefined),
+  );
+}
+
+/** The session that the rendition is published from. */
+export function activeOf(state: ChannelState, { active }: RenditionState): SourceState | undefined {
+  return active === undefined ? undefined : state.sources[active];
+}
+
+/** It is active, or the same encode as the active one is. */
+export function isAlike(state: ChannelState, rendition: RenditionState, source: SourceState): boolean {
+  return source.same === true || !isSpare(state, rendition, source);
+}
+
+/**
+ * Notes what a source announces, and with it which spares are the same encode as the active one (DESIGN.md, "Redundant
+ * sources"). Behind a start or a jump it may be another's: then it must be shown anew.
+ */
+export function compareEncodes(
+  state: ChannelState,
+  rendition: RenditionState,
+  source: SourceState,
+  announcement: Segment | Gap,
+): void {
+  const spare = isSpare(state, rendition, source);
+  const others = sourcesOf(state, rendition.name).filter(
+    (other) => other.facts.source !== source.facts.source,
+  );
+  const { discontinuity } = announcement;
+  if (discontinuity === 'start' || discontinuity === 'timestamps') {
+    source.prints = [];
+    for (const one of spare ? [source] : others) delete one.same;
+  }
+  if (announcement.type === 'gap') return;
+  const prints = printsOf(announcement);
+  source.prints = [...source.prints, ...prints].slice(-REMEMBERED_PRINTS);
+  for (const other of others) {
+    if (spare && isSpare(state, rendition, other)) continue;
+    const same = agree(prints, other.prints);
+    if (same !== undefined) (spare ? source : other).same = same;
+  }
+}

@@ -1,0 +1,149 @@
+import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
+import { activeOf, compareEncodes, isAlike, isSpare } from './encode.js';
+import { answer, sourcesOf } from './source.js';
+import type { ChannelState, Entry, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
+import { unwrapNear } from './ticks.js';
+import type { Position } from './timeline.js';
+
+/** Without a delivery for so long, in target durations, the active source is given up for another encode's. */
+const OTHER_TARGETS = 1.5;
+/** As long for the same encode's, less the time to put its segment: the playlist is not later than it may be (HLS-RULES 5). */
+const SAME_TARGETS = 1.25;
+
+export const targetMs = ({ targetDuration, target }: ChannelState): number =>
+  1000 * (targetDuration ?? target ?? 0);
+
+/** Nothing has come of it for so long, milliseconds. */
+export function patienceMs(state: ChannelState, source: SourceState): number {
+  return (source.same ? SAME_TARGETS : OTHER_TARGETS) * targetMs(state);
+}
+
+/** Notes what a source has delivered. @returns whether it goes on where its announcement before ended */
+export function noteDelivery(
+  { state, at }: Turn,
+  source: SourceState,
+  rendition: RenditionState,
+  announcement: Segment | Gap,
+): boolean {
+  const { session, index, startPts, endPts, discontinuity } = announcement;
+  if (!isSpare(state, rendition, source)) rendition.active = session;
+  const { last, endPts: before } = source;
+  source.endPts = endPts;
+  source.deliveredMs = at;
+  compareEncodes(state, rendition, source, announcement);
+  return (
+    discontinuity === undefined &&
+    before !== undefined &&
+    last?.index === index - 1 &&
+    Math.abs(unwrapNear(startPts, before) - before) <= rendition.frame
+  );
+}
+
+/**
+ * Notes what a source has delivered, and puts it aside when the rendition is published from another one, or has it from
+ * another one already; false when it is to be taken in.
+ */
+export function putAside(
+  turn: Turn,
+  source: SourceState,
+  rendition: RenditionState,
+  announcement: Segment | Gap,
+  event: Spare['event'],
+): boolean {
+  const { state, at } = turn;
+  const { index, startPts } = announcement;
+  const spare = isSpare(state, rendition, source);
+  const contiguous = noteDelivery(turn, source, rendition, announcement);
+  const there = ({ id, announcement: one, state: is }: Item): boolean =>
+    is !== 'lost' &&
+    state.sources[id.session]?.facts.source !== source.facts.source &&
+    Math.abs(unwrapNear(one.startPts, startPts) - startPts) <= rendition.frame;
+  if (!spare && !rendition.queue.items.some(there)) return false;
+  rendition.spares = [...rendition.spares, Object.freeze({ event, announcement, contiguous, at })];
+  source.last = { index };
+  return true;
+}
+
+/** Where the same encode as the active one goes on, by what the rendition has last; undefined when that is nothing. */
+export function placeSpare(
+  state: ChannelState,
+  rendition: RenditionState,
+  { announcement, contiguous }: Spare,
+): Position | undefined {
+  const newest = newestOf(state, rendition);
+  if (!newest) return undefined;
+  const start = unwrapNear(announcement.startPts, newest.end);
+  const end = start + ptsDuration(announcement.startPts, announcement.endPts);
+  return { epoch: newest.epoch, start, end, contiguous };
+}
+
+export function newestOf(state: ChannelState, rendition: RenditionState): Entry | Item | undefined {
+  const listed = rendition.tail >= state.firstNumber ? rendition.entries.at(-1) : undefined;
+  return rendition.queue.last ?? listed;
+}
+
+/** So lately that the next segment is not overdue. */
+export function hasJustDelivered(
+  state: ChannelState,
+  source: Pick<SourceState, 'deliveredMs'> | undefined,
+  at: number,
+): boolean {
+  return at < (source?.deliveredMs ?? 0) + SAME_TARGETS * targetMs(state);
+}
+
+/** The same encode comes from another source that is well, and has not come as far as this yet. */
+export function mayCome(state: ChannelState, rendition: RenditionState, end: number, at: number): boolean {
+  const sources = sourcesOf(state, rendition.name);
+  if (!sources.some(({ same }) => same)) return false;
+  return sources.some(
+    (source) =>
+      source.connected &&
+      !source.gone &&
+      isAlike(state, rendition, source) &&
+      source.endPts !== undefined &&
+      at < (source.deliveredMs ?? 0) + OTHER_TARGETS * targetMs(state) &&
+      unwrapNear(source.endPts, end) < end - rendition.frame,
+  );
+}
+
+/** The sources that are not the active one, and have delivered. */
+export function standbyOf(state: ChannelState, rendition: RenditionState): SourceState[] {
+  return sourcesOf(state, rendition.name).filter(
+    (source) => source.deliveredMs !== undefined && isSpare(state, rendition, source),
+  );
+}
+
+/** When the active source is given up unless it delivers, milliseconds; undefined when nothing stands by. */
+export function takeOverAt(state: ChannelState, rendition: RenditionState): number | undefined {
+  const active = activeOf(state, rendition);
+  const due = standbyOf(state, rendition).map((source) => patienceMs(state, source));
+  return active && due.length > 0 ? (active.deliveredMs ?? 0) + Math.min(...due) : undefined;
+}
+
+/** How many of each source may wait: as many as may wait to be published. */
+function mostSpares({ settings, targetDuration }: ChannelState): number {
+  const { window, windowSeconds = 0 } = settings;
+  return 8 + 2 * Math.max(window, Math.ceil(windowSeconds / (targetDuration ?? Infinity)));
+}
+
+/** The oldest of each source beyond what may wait. */
+export function dropSurplus(turn: Turn, rendition: RenditionState): void {
+  const most = mostSpares(turn.state);
+  const counts = new Map<string, number>();
+  for (const spare of rendition.spares.toReversed()) {
+    const { session } = spare.announcement;
+    counts.set(session, (counts.get(session) ?? 0) + 1);
+    if (counts.get(session)! > most) dropSpare(turn, rendition, spare, 'backlog');
+  }
+}
+
+export function dropSpare(
+  turn: Turn,
+  rendition: RenditionState,
+  spare: Spare,
+  code: 'duplicate' | 'late' | 'backlog',
+): void {
+  const { session, index } = spare.announcement;
+  rendition.spares = rendition.spares.filter((one) => one !== spare);
+  if (spare.event === 'accepted') answer(turn, { session, index }, { type: 'dropped', code });
+}

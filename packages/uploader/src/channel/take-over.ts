@@ -1,0 +1,231 @@
+import type { DroppedCode } from '@hls-uplink/protocol';
+import { isDraft, original } from 'immer';
+import { enqueue, stateTracks } from './announce.js';
+import { activeOf, isAlike, isSpare } from './encode.js';
+import { epochOf, wallOf } from './epoch.js';
+import { answer, sourcesOf } from './source.js';
+import {
+  dropSpare,
+  hasJustDelivered,
+  newestOf,
+  patienceMs,
+  placeSpare,
+  standbyOf,
+  targetMs,
+} from './spare.js';
+import type { ChannelState, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
+import { unwrapNear } from './ticks.js';
+import { firstIndex, type Position } from './timeline.js';
+
+/**
+ * Takes in of what is put aside whatever the rendition would miss without it, from the source that is active from now on
+ * when the one before is silent, and answers what it will not need any more.
+ * @returns whether anything was taken in
+ */
+export function useSpares(turn: Turn, rendition: RenditionState): boolean {
+  if (rendition.spares.length === 0 && standbyOf(turn.state, rendition).length === 0) return false;
+  rendition.spares = undrafted(rendition.spares).filter(
+    ({ announcement }) => turn.state.sources[announcement.session],
+  );
+  const before = rendition.spares.length;
+  const queued = rendition.queue;
+  takeOver(turn, rendition);
+  for (const spare of rendition.spares) decide(turn, rendition, spare);
+  return rendition.spares.length < before && rendition.queue !== queued;
+}
+
+/** The queue takes no drafts. */
+function undrafted(spares: readonly Spare[]): readonly Spare[] {
+  return isDraft(spares) ? original(spares as Spare[]) : spares;
+}
+
+function decide(turn: Turn, rendition: RenditionState, spare: Spare): void {
+  const found = judge(turn.state, rendition, spare);
+  switch (found.verdict) {
+    case 'wait':
+      return;
+    case 'drop':
+      return dropSpare(turn, rendition, spare, found.code);
+    case 'replace': {
+      const { id, answered, state } = found.rival;
+      rendition.queue = rendition.queue.without(id);
+      if (!answered) answer(turn, id, { type: 'dropped', code: state === 'lost' ? 'duplicate' : 'partial' });
+      return takeIn(turn, rendition, [spare], found.place);
+    }
+    case 'take':
+      return takeIn(turn, rendition, [spare], found.place);
+  }
+}
+
+type Verdict =
+  /** Another source has it, or may still bring it. */
+  | { verdict: 'wait' }
+  | { verdict: 'drop'; code: Extract<DroppedCode, 'duplicate' | 'late' | 'backlog'> }
+  | { verdict: 'replace'; rival: Item; place: Position }
+  | { verdict: 'take'; place?: Position };
+
+const WAIT: Verdict = { verdict: 'wait' };
+
+/** What becomes of a spare. @param active whether it is of the active source */
+function judge(
+  state: ChannelState,
+  rendition: RenditionState,
+  spare: Spare,
+  active = !isSpare(state, rendition, state.sources[spare.announcement.session]!),
+): Verdict {
+  const source = state.sources[spare.announcement.session]!;
+  if (!active && !isAlike(state, rendition, source))
+    return isCovered(state, rendition, spare) ? { verdict: 'drop', code: 'duplicate' } : WAIT;
+  const place = placeSpare(state, rendition, spare);
+  if (!place) return active ? { verdict: 'take' } : WAIT;
+  const { frame, queue, entries } = rendition;
+  const last = rendition.tail >= state.firstNumber ? entries.at(-1) : undefined;
+  if (last && last.epoch >= place.epoch && place.start < last.end - frame) {
+    const listed = entries.find((entry) => entry.epoch >= place.epoch && entry.end > place.start + frame);
+    // Until viewers have it from the other source, it may yet be needed.
+    if (listed && listed.number > rendition.storedTail) return WAIT;
+    return { verdict: 'drop', code: listed?.gap ? 'late' : 'duplicate' };
+  }
+  if (!last && rendition.tail >= state.firstNumber && queue.first && place.end <= queue.first.start + frame)
+    return { verdict: 'drop', code: 'backlog' };
+  const rival = queue.items.find(
+    ({ epoch, start, end }) =>
+      epoch === place.epoch && start < place.end - frame && end > place.start + frame,
+  );
+  const isLost = spare.event === 'refused' || spare.announcement.type === 'gap';
+  if (rival) {
+    const isPartial = rival.state === 'undecided' && !(rival.fromStart && rival.toCut);
+    const isLonger = place.end - place.start > rival.end - rival.start + frame;
+    const isBetter = !isLost && (rival.state === 'lost' || (isPartial && isLonger));
+    return isBetter ? { verdict: 'replace', rival, place } : WAIT;
+  }
+  return active || (!isLost && isPassed(state, rendition, spare, place)) ? { verdict: 'take', place } : WAIT;
+}
+
+/** The active source has gone by without it. */
+function isPassed(
+  state: ChannelState,
+  rendition: RenditionState,
+  { announcement }: Spare,
+  { end }: Position,
+): boolean {
+  const active = activeOf(state, rendition);
+  return (
+    active?.endPts !== undefined &&
+    active.facts.session !== announcement.session &&
+    unwrapNear(active.endPts, end) >= end - rendition.frame
+  );
+}
+
+/** Of another encode: the active source has delivered since, or a rendition has published what is of this time. */
+function isCovered(state: ChannelState, rendition: RenditionState, { announcement, at }: Spare): boolean {
+  const deliveredMs = activeOf(state, rendition)?.deliveredMs ?? 0;
+  if (at < deliveredMs) return true;
+  // Wall clocks of two machines may differ; after so long it is new in any case.
+  if (at >= deliveredMs + 1.25 * targetMs(state)) return false;
+  const numbered = state.slots[firstIndex(state.slots, (slot) => slot.number === undefined) - 1];
+  const { startPts, endPts, wallClock } = announcement;
+  const middleMs = Date.parse(wallClock) + (unwrapNear(endPts, startPts) - startPts) / 180;
+  return [numbered, newestOf(state, rendition)].some((one) => {
+    const epoch = one && epochOf(state, one.epoch);
+    return epoch !== undefined && middleMs < wallOf(epoch, one!.end);
+  });
+}
+
+/** Makes a spare's source the active one, where the active one has nothing to give and the spare has. */
+function takeOver(turn: Turn, rendition: RenditionState): void {
+  const { state, at } = turn;
+  if (rendition.active === undefined) return;
+  const active = activeOf(state, rendition);
+  const deliveredMs = active?.deliveredMs ?? 0;
+  const standby = standbyOf(state, rendition);
+  const of = ({ facts }: SourceState): Spare[] =>
+    rendition.spares.filter(({ announcement }) => announcement.session === facts.session);
+  const isOverdue = (source: SourceState): boolean => at >= deliveredMs + patienceMs(state, source);
+  const alike = standby.find(
+    (source) =>
+      source.same &&
+      (!active || isLost(state, active) || isOverdue(source)) &&
+      of(source).some((spare) => judge(state, rendition, spare, true).verdict === 'take'),
+  );
+  if (alike) return makeActive(turn, rendition, alike);
+  const isFresh = (spare: Spare): boolean => !isCovered(state, rendition, spare);
+  const other = standby.find(
+    (source) =>
+      !source.same &&
+      source.connected &&
+      (!active || active.gone === 'left' || isOverdue(source)) &&
+      (of(source).some(isFresh) || (rendition.queue.length === 0 && hasJustDelivered(state, source, at))),
+  );
+  if (!other) return;
+  const fresh = of(other).filter(isFresh);
+  for (const spare of of(other)) if (!fresh.includes(spare)) dropSpare(turn, rendition, spare, 'duplicate');
+  makeActive(turn, rendition, other);
+  if (fresh.length > 0) {
+    other.changed = fresh[0]!.announcement.index;
+    takeIn(turn, rendition, fresh);
+  } else if (!breaksAhead(state, rendition)) state.breakNext = true;
+}
+
+/** Nothing of it is published yet in this life, or its next entries begin with a discontinuity that others have listed. */
+function breaksAhead({ slots, firstNumber }: ChannelState, { tail }: RenditionState): boolean {
+  return tail < firstNumber || slots.some(({ number, discontinuity }) => discontinuity && number! > tail);
+}
+
+/** It has gone, or its connection was lost; after a start of this uploader it has yet to come. */
+function isLost({ openedMs }: ChannelState, { gone, connected, lostMs = 0 }: SourceState): boolean {
+  return gone !== undefined || (!connected && lostMs > openedMs);
+}
+
+function makeActive(turn: Turn, rendition: RenditionState, source: SourceState): void {
+  const { state, at } = turn;
+  const before = activeOf(state, rendition);
+  const { same = false } = source;
+  turn.effects.push({
+    type: 'report',
+    level: 'warn',
+    message: 'the rendition goes on with another source',
+    fields: {
+      rendition: rendition.name,
+      source: source.facts.source,
+      instead: before?.facts.source,
+      encode: same ? 'the same' : 'another, or not known: a discontinuity',
+      why: whyGivenUp(before, at),
+    },
+  });
+  if (same) {
+    // It goes on where the other was.
+    const newest = newestOf(state, rendition);
+    if (newest && source.last && source.endPts !== undefined) {
+      const end = unwrapNear(source.endPts, newest.end);
+      source.last = { index: source.last.index, epoch: newest.epoch, end };
+    }
+    if (before) before.same = true;
+  } else for (const one of sourcesOf(state, rendition.name)) delete one.same;
+  delete source.same;
+  rendition.active = source.facts.session;
+  rendition.away = false;
+  rendition.counts.switches++;
+  if (source.tracks) stateTracks(state, rendition, source.tracks);
+}
+
+function whyGivenUp(source: SourceState | undefined, at: number): string {
+  if (!source) return 'it is not known any more';
+  if (source.gone) return source.gone === 'left' ? 'it left' : 'it ended';
+  const seconds = Math.round((at - (source.deliveredMs ?? at)) / 1000);
+  return `${source.connected ? '' : 'its connection was lost, and '}it has delivered nothing for ${seconds} s`;
+}
+
+/** As if they came now. @param spares of one source, in their order */
+function takeIn(turn: Turn, rendition: RenditionState, spares: readonly Spare[], place?: Position): void {
+  const { state } = turn;
+  rendition.spares = rendition.spares.filter((spare) => !spares.includes(spare));
+  const source = state.sources[spares[0]!.announcement.session]!;
+  const { last } = source;
+  if (place?.contiguous) {
+    const date0Ms = Date.parse(spares[0]!.announcement.wallClock);
+    epochOf(state, place.epoch)!.seen = { t0: place.start, date0Ms };
+  }
+  for (const { announcement, event } of spares) enqueue(turn, source, rendition, announcement, event, place);
+  if (last && source.last && source.last.index < last.index) source.last = last;
+}
