@@ -40,6 +40,8 @@ export interface LiveOptions {
   remoteSpools?: boolean;
   /** The segmenters know of a second uploader, too, which `startSpare` starts. */
   spare?: boolean;
+  /** Of a rendition that several segmenters feed, the same stream each. */
+  sources?: Readonly<Record<string, readonly string[]>>;
   /** Where the segmenters announce, when not at the uploader itself. */
   announceTo?: () => number;
 }
@@ -98,7 +100,10 @@ export class Live {
   /** Everything, in the order a machine would. */
   async startAll(): Promise<void> {
     await this.startUploader();
-    for (const name of this.names) await this.startSegmenter(name);
+    for (const name of this.names) {
+      for (const source of this.options.sources?.[name] ?? [undefined])
+        await this.startSegmenter(name, source);
+    }
     if (this.options.ownEncoders) for (const name of this.names) this.startEncoderOf(name);
     else this.startEncoder();
   }
@@ -129,7 +134,8 @@ export class Live {
     return uploader;
   }
 
-  async startSegmenter(name: string): Promise<StartedProcess> {
+  /** @param source which of several; then its name in `segmenters` is `name~source` */
+  async startSegmenter(name: string, source?: string): Promise<StartedProcess> {
     const { target = 4, endOnEof, announceTo, spare } = this.options;
     const ports = [announceTo?.() ?? this.port, ...(spare ? [this.sparePort] : [])];
     const uploaders = ports.map((port) => `127.0.0.1:${port}`);
@@ -141,11 +147,12 @@ export class Live {
         ...['--channel', 'live', '--rendition', name, '--renditions', this.names.join(',')],
         ...['--segment-duration', String(target)],
         ...(endOnEof ? ['--end-on-eof'] : []),
+        ...(source === undefined ? [] : ['--source', source]),
         '-',
       ],
-      { name: `segmenter ${name}`, stdin: 'pipe' },
+      { name: `segmenter ${name}${source ?? ''}`, stdin: 'pipe' },
     );
-    this.segmenters.set(name, segmenter);
+    this.segmenters.set(source === undefined ? name : `${name}~${source}`, segmenter);
     return segmenter;
   }
 
@@ -163,8 +170,10 @@ export class Live {
     const encoder = new Encoder({ renditions, gopSeconds: this.options.gop ?? 2 });
     for (const [i, { name }] of renditions.entries()) {
       encoder.output(i).on('data', (chunk: Buffer) => {
-        const segmenter = this.segmenters.get(name);
-        if (segmenter?.running && segmenter.stdin?.writable) segmenter.stdin.write(chunk);
+        for (const [who, segmenter] of this.segmenters) {
+          const isFed = who.split('~')[0] === name && segmenter.running;
+          if (isFed && segmenter.stdin?.writable) segmenter.stdin.write(chunk);
+        }
       });
     }
     return encoder;

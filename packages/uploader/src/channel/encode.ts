@@ -1,9 +1,12 @@
 import type { Gap, Segment } from '@hls-uplink/protocol';
 import { sourcesOf } from './source.js';
 import type { ChannelState, KeyPrint, RenditionState, SourceState } from './state.js';
+import { TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 
 /** So many key pictures of a source are remembered, for one that is some segments behind. */
 const REMEMBERED_PRINTS = 64;
+/** Who starts no farther from the other than so many target durations is on its clock still. */
+const NEAR_TARGETS = 4;
 
 /**
  * What tells one encode from another: the key pictures, by PTS and size. The first one after a start is left out, since
@@ -50,7 +53,8 @@ export function isAlike(state: ChannelState, rendition: RenditionState, source: 
 
 /**
  * Notes what a source announces, and with it which spares are the same encode as the active one (DESIGN.md, "Redundant
- * sources"). Behind a start or a jump it may be another's: then it must be shown anew.
+ * sources"). Behind a jump of its clock, or a
+ * start on another one, that must be shown anew.
  */
 export function compareEncodes(
   state: ChannelState,
@@ -62,10 +66,18 @@ export function compareEncodes(
   const others = sourcesOf(state, rendition.name).filter(
     (other) => other.facts.source !== source.facts.source,
   );
-  const { discontinuity } = announcement;
+  const { discontinuity, startPts } = announcement;
   if (discontinuity === 'start' || discontinuity === 'timestamps') {
     source.prints = [];
-    for (const one of spare ? [source] : others) delete one.same;
+    const goesOn = (from: number | undefined): boolean =>
+      from !== undefined &&
+      Math.abs(unwrapNear(startPts, from) - from) <= NEAR_TARGETS * state.target! * TICKS_PER_SECOND;
+    const newest = rendition.queue.last ?? rendition.entries.at(-1);
+    for (const other of others) {
+      if (spare && isSpare(state, rendition, other)) continue;
+      if (discontinuity === 'timestamps' || !goesOn(other.endPts ?? newest?.end))
+        delete (spare ? source : other).same;
+    }
   }
   if (announcement.type === 'gap') return;
   const prints = printsOf(announcement);

@@ -40,6 +40,7 @@ export class Audience {
     pictures: 0,
     encrypted: 0,
     clearAgain: 0,
+    switches: 0,
   };
   /** Announcements of `end` so far. */
   ends = 0;
@@ -69,6 +70,8 @@ export class Audience {
     private readonly now: () => number,
     /** Renditions have nothing in common but dates and discontinuity sequence (HLS-RULES 20). */
     private readonly ownClocks = false,
+    /** The rendition whose sources are not the same encode. */
+    private readonly unlike?: string,
   ) {}
 
   connected(rendition: string): void {
@@ -163,6 +166,7 @@ export class Audience {
       this.seen.skips++;
       if (!this.ownClocks) faults.push(...this.needlessSkip(before, now));
     }
+    faults.push(...this.switched(key, now, listed));
     versions.push(now);
     this.startedAt ??= this.now();
     const endings = versions.filter(({ endList }, i) => endList && !versions[i - 1]?.endList).length;
@@ -270,6 +274,20 @@ export class Audience {
     }
   }
 
+  /** Another source than before: of another encode that takes a discontinuity (HLS-RULES 7). */
+  private switched(key: string, { entries }: SeenPlaylist, listed: ReadonlySet<number>): string[] {
+    const isSpares = ({ uri }: SeenEntry): boolean => /-b[0-9a-f]{31}-\d+\.ts$/.test(uri);
+    return entries.flatMap((entry, i) => {
+      const before = entries.findLastIndex((one, j) => j < i && !one.gap);
+      if (listed.has(entry.number) || entry.gap || before === -1) return [];
+      if (isSpares(entry) === isSpares(entries[before]!)) return [];
+      this.seen.switches++;
+      const isTagged = entries.slice(before + 1, i + 1).some(({ discontinuity }) => discontinuity);
+      const isUnlike = key === `live/${this.unlike}.m3u8`;
+      return isUnlike && !isTagged ? [`rule 7: ${entry.number} is another encode`] : [];
+    });
+  }
+
   /** What two windows hold is caught up with in order, unless nobody knows any more what was there. */
   private needlessSkip(before: SeenPlaylist, now: SeenPlaylist): string[] {
     const next = before.entries.at(-1)!.number + 1;
@@ -320,6 +338,8 @@ export class Audience {
   /** A gap for what had been accepted before it was decided is a defect (DESIGN.md, rule 6). */
   private needless(key: string, { number, dateMs, seconds }: SeenEntry): string[] {
     const rendition = key.slice('live/'.length, -'.m3u8'.length);
+    // What one source has is no help where the other is published.
+    if (rendition === this.unlike) return [];
     const had = [...this.#accepted.values()].find(
       (one) =>
         one.rendition === rendition &&

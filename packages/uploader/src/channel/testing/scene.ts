@@ -29,6 +29,8 @@ export interface WorldOptions {
   bodyMs?: number;
   /** Each rendition has an encoder of its own; the distance of its key pictures, ticks. */
   ownEncoders?: Record<string, number>;
+  /** The rendition that has a second source, `<rendition>~b`, and whether it is given the same encode. */
+  spare?: { of: string; encode: 'same' | 'other' };
   /** How many of the playlists the store refuses at random, 0 … 1. */
   refused?: number;
 }
@@ -57,7 +59,7 @@ export interface Scene {
     | 'sessions'
     | 'unwritten'
     | 'vanished'
-    | 'switches'
+    | 'encryptionSwitches'
     | 'bodies'
     | 'unasked',
     number

@@ -34,6 +34,9 @@ export class Segmenter {
     private readonly scene: Scene,
     readonly rendition: string,
     public session: string,
+    /** Which of the rendition's sources, and which encode it is given. */
+    readonly source = 'encoder',
+    private readonly encode = 0,
   ) {}
 
   start(): void {
@@ -136,11 +139,11 @@ export class Segmenter {
   }
 
   private facts(): SourceFacts {
-    const { rendition, session } = this;
+    const { rendition, session, source } = this;
     return {
       rendition,
       session,
-      source: 'encoder',
+      source,
       target: this.scene.targetSeconds,
       ...(this.scene.options.declared && { renditions: this.scene.options.renditions }),
     };
@@ -239,7 +242,11 @@ export class Segmenter {
       crc32: index,
       ended,
       independent: this.scene.random() >= FORCED,
-      keyPictures: keys.map((key, i) => ({ offset: 376 + i * 1000, bytes: 500, pts: key % PTS_WRAP })),
+      keyPictures: keys.map((key, i) => ({
+        offset: 376 + i * 1000,
+        bytes: 500 + this.encode,
+        pts: key % PTS_WRAP,
+      })),
       markers: [],
     });
   }

@@ -61,7 +61,7 @@ export class Uploader {
   /** Another one, with encryption switched on, or off. */
   switchEncryption(): void {
     this.kill();
-    this.scene.happened.switches++;
+    this.scene.happened.encryptionSwitches++;
     this.switched = !this.switched;
     this.start();
   }

@@ -26,7 +26,7 @@ export class World implements Scene {
     sessions: 0,
     unwritten: 0,
     vanished: 0,
-    switches: 0,
+    encryptionSwitches: 0,
     bodies: 0,
     unasked: 0,
   };
@@ -34,33 +34,41 @@ export class World implements Scene {
   constructor(readonly options: WorldOptions) {
     this.random = random(options.seed);
     this.targetSeconds = options.targetSeconds ?? 6;
+    const { spare, ownEncoders } = options;
     this.audience = new Audience(
       options.renditions,
       this.targetSeconds,
       this.store,
       () => this.now,
-      options.ownEncoders !== undefined,
+      ownEncoders !== undefined,
+      spare?.encode === 'other' ? spare.of : undefined,
     );
     const all = new Encoder(this);
     this.encoders = new Map(
       options.renditions.map((name) => [
         name,
-        options.ownEncoders ? new Encoder(this, (one) => one === name, options.ownEncoders[name]) : all,
+        ownEncoders ? new Encoder(this, (one) => one === name, ownEncoders[name]) : all,
       ]),
     );
-    this.segmenters = new Map(
-      options.renditions.map((rendition, i) => [
-        rendition,
-        new Segmenter(this, rendition, (i + 1).toString(16).padStart(32, '0')),
-      ]),
-    );
+    const segmenters = options.renditions.map((rendition, i): [string, Segmenter] => [
+      rendition,
+      new Segmenter(this, rendition, (i + 1).toString(16).padStart(32, '0')),
+    ]);
+    if (spare) {
+      const session = 'b'.padEnd(32, '0');
+      segmenters.push([
+        `${spare.of}~b`,
+        new Segmenter(this, spare.of, session, 'spare', spare.encode === 'same' ? 0 : 1),
+      ]);
+    }
+    this.segmenters = new Map(segmenters);
   }
 
   /** All of it running. */
   static live(renditions: string[], seed = 1, options: Partial<WorldOptions> = {}): World {
     const world = new World({ seed, renditions, declared: true, ...options });
     world.startUploader();
-    for (const rendition of renditions) world.startSegmenter(rendition);
+    for (const who of world.segmenters.keys()) world.startSegmenter(who);
     if (!options.ownEncoders) world.startEncoder();
     return world;
   }
