@@ -100,9 +100,9 @@ export function mayCome(state: ChannelState, rendition: RenditionState, end: num
       source.connected &&
       !source.gone &&
       isAlike(state, rendition, source) &&
-      source.endPts !== undefined &&
       at < (source.deliveredMs ?? 0) + OTHER_TARGETS * targetMs(state) &&
-      unwrapNear(source.endPts, end) < end - rendition.frame,
+      // To this uploader it may have said nothing yet.
+      (source.endPts === undefined || unwrapNear(source.endPts, end) < end - rendition.frame),
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Announcement, SegmentId } from '@hls-uplink/protocol';
 import type { Effect } from '../event.js';
+import type { WorldOptions } from './scene.js';
 import {
   faultsAcross,
   faultsBetween,
@@ -70,8 +71,8 @@ export class Audience {
     private readonly now: () => number,
     /** Renditions have nothing in common but dates and discontinuity sequence (HLS-RULES 20). */
     private readonly ownClocks = false,
-    /** The rendition whose sources are not the same encode. */
-    private readonly unlike?: string,
+    /** The rendition that has two sources, and whether they are the same encode. */
+    private readonly spare?: WorldOptions['spare'],
   ) {}
 
   connected(rendition: string): void {
@@ -166,7 +167,7 @@ export class Audience {
       this.seen.skips++;
       if (!this.ownClocks) faults.push(...this.needlessSkip(before, now));
     }
-    faults.push(...this.switched(key, now, listed));
+    faults.push(...this.switched(now, listed));
     versions.push(now);
     this.startedAt ??= this.now();
     const endings = versions.filter(({ endList }, i) => endList && !versions[i - 1]?.endList).length;
@@ -275,7 +276,7 @@ export class Audience {
   }
 
   /** Another source than before: of another encode that takes a discontinuity (HLS-RULES 7). */
-  private switched(key: string, { entries }: SeenPlaylist, listed: ReadonlySet<number>): string[] {
+  private switched({ entries }: SeenPlaylist, listed: ReadonlySet<number>): string[] {
     const isSpares = ({ uri }: SeenEntry): boolean => /-b[0-9a-f]{31}-\d+\.ts$/.test(uri);
     return entries.flatMap((entry, i) => {
       const before = entries.findLastIndex((one, j) => j < i && !one.gap);
@@ -283,8 +284,7 @@ export class Audience {
       if (isSpares(entry) === isSpares(entries[before]!)) return [];
       this.seen.switches++;
       const isTagged = entries.slice(before + 1, i + 1).some(({ discontinuity }) => discontinuity);
-      const isUnlike = key === `live/${this.unlike}.m3u8`;
-      return isUnlike && !isTagged ? [`rule 7: ${entry.number} is another encode`] : [];
+      return this.spare?.encode === 'other' && !isTagged ? [`rule 7: ${entry.number} is another encode`] : [];
     });
   }
 
@@ -338,8 +338,8 @@ export class Audience {
   /** A gap for what had been accepted before it was decided is a defect (DESIGN.md, rule 6). */
   private needless(key: string, { number, dateMs, seconds }: SeenEntry): string[] {
     const rendition = key.slice('live/'.length, -'.m3u8'.length);
-    // What one source has is no help where the other is published.
-    if (rendition === this.unlike) return [];
+    // What one source has is no help where the other is published, unless the two have shown to be the same encode.
+    if (rendition === this.spare?.of) return [];
     const had = [...this.#accepted.values()].find(
       (one) =>
         one.rendition === rendition &&

@@ -41,7 +41,7 @@ export class World implements Scene {
       this.store,
       () => this.now,
       ownEncoders !== undefined,
-      spare?.encode === 'other' ? spare.of : undefined,
+      spare,
     );
     const all = new Encoder(this);
     this.encoders = new Map(
