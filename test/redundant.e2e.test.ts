@@ -17,6 +17,7 @@ interface Status {
     active: boolean;
     sameEncode?: boolean;
     published: number;
+    settled: number;
   }[];
   renditions: { name: string; counts: { switches: number; gaps: number } }[];
 }
@@ -26,13 +27,15 @@ async function statusOf(live: Live): Promise<Status> {
   return ((await response.json()) as { channels: Status[] }).channels[0]!;
 }
 
-/** This one is active, and the other known to be the same encode. */
+/** This one is active; the other is known to be the same encode, and has had two more segments answered: one of them is whole. */
 async function standsBy(live: Live, active: string, spare: string): Promise<void> {
+  const find = async (name: string): Promise<Status['sources'][number] | undefined> =>
+    (await statusOf(live)).sources.find(({ rendition, source }) => rendition === 'low' && source === name);
+  const before = (await find(spare))?.settled ?? -1;
   const both = async (): Promise<boolean> => {
-    const sources = (await statusOf(live)).sources.filter(({ rendition }) => rendition === 'low');
-    const find = (name: string): Status['sources'][number] | undefined =>
-      sources.find(({ source }) => source === name);
-    return find(active)?.active === true && find(spare)?.sameEncode === true && find(spare)!.connected;
+    const other = await find(spare);
+    const isReady = other?.connected === true && other.sameEncode === true && other.settled >= before + 2;
+    return isReady && (await find(active))?.active === true;
   };
   await until(both, { what: `${spare} stands by for ${active}`, timeoutMs: 20_000 });
 }
