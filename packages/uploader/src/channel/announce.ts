@@ -290,7 +290,7 @@ export function enqueue(
     answered: event === 'refused',
   };
   rendition.queue = rendition.queue.with(item);
-  state.startedMs ??= at;
+  if (!told) state.startedMs ??= at;
   if (slot) {
     measureSlot(state, slot);
     dropOverlapped(turn, slot);

@@ -357,6 +357,7 @@ export class ShortViewers {
     else if (
       discontinuity &&
       !this.causes &&
+      !this.world.plan.spare &&
       this.#lines.get(number)?.listedBy === view.name &&
       last.slot === fact.slot - 1 &&
       last.whole &&
@@ -420,11 +421,11 @@ export class ShortViewers {
   #dropped(fact: Fact | undefined, code: DroppedCode): void {
     if (!fact) return;
     const { facts } = this.#view(fact.rendition);
-    // What one source lost, the other does not fill yet.
     const isTwice = facts.some(
       (one) => one !== fact && one.slot === fact.slot && (one.acceptedAt !== undefined || one.lost),
     );
-    if (code === 'duplicate' && !isTwice)
+    // Of two sources that are not known to be the same encode, the spare's goes by when a sibling has published its time.
+    if (code === 'duplicate' && !isTwice && !this.world.plan.spare)
       this.fault(fact.id, 'rule 7 of DESIGN.md: dropped as duplicate of nothing');
     if (code === 'duplicate' || code === 'backlog') this.#passed.add(fact.id);
   }
