@@ -8,8 +8,10 @@ const HELP = `scripts/bench/channel [options]
 
 What the channel's reducer takes for one event, while the store is out and three renditions queue their segments, and in
 the drain after it: medians in milliseconds, and how often that of the shortest queue. "worst" is the longest single one.
+And what it takes when a live version is stored and the dvr playlist of so many entries follows, one rendition alone.
 
   --queued COUNTS  segments queued for each rendition, with commas, rising (default 50,400,1600,7200)
+  --dvr COUNTS     entries of the dvr playlist, with commas, rising (default 10,1000,14400: the last is 24 h of 6 s)
   --events N       events measured at each of them (default 300)
   --most RATIO     exit code 1 when a median is more than so many times that of the shortest queue (default 16)`;
 
@@ -24,6 +26,7 @@ function options() {
   const { values } = parseArgs({
     options: {
       queued: { type: 'string', default: '50,400,1600,7200' },
+      dvr: { type: 'string', default: '10,1000,14400' },
       events: { type: 'string', default: '300' },
       most: { type: 'string', default: '16' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -34,10 +37,15 @@ function options() {
     if (!(value > 0)) throw new RangeError(`--${name} ${text}: a number above 0`);
     return value;
   };
-  const queued = values.queued.split(',').map((text) => number('queued', text));
+  const numbers = (name, text) =>
+    text
+      .split(',')
+      .map((one) => number(name, one))
+      .sort((a, b) => a - b);
   return {
     help: values.help,
-    queued: queued.sort((a, b) => a - b),
+    queued: numbers('queued', values.queued),
+    dvr: numbers('dvr', values.dvr),
     events: number('events', values.events),
     most: number('most', values.most),
   };
@@ -45,18 +53,31 @@ function options() {
 
 const sessionOf = (rendition) => String(RENDITIONS.indexOf(rendition) + 1).padStart(32, '0');
 
-/** One channel, its store out from the beginning. */
+/** What the channel hears of a put that succeeded. */
+function outcome({ type, id, view, rendition, version }) {
+  switch (type) {
+    case 'put-segment':
+      return { type: 'segment-stored', id };
+    case 'put-playlist':
+      return { type: 'playlist-stored', view, rendition, version, tookMs: 20 };
+    case 'put-multivariant':
+      return { type: 'multivariant-stored', view, version };
+  }
+}
+
+/** One channel, its store out until it is drained. */
 class Outage {
   at = 1_700_000_000_000;
   count = 0;
-  state = openChannel({ channel: 'live', window: 6, writer: 'bench' });
   waiting = [];
 
-  constructor() {
+  constructor(renditions = RENDITIONS, settings = {}) {
+    this.renditions = renditions;
+    this.state = openChannel({ channel: 'live', window: 6, writer: 'bench', ...settings });
     this.happen({ type: 'opened', playlists: [] });
-    for (const rendition of RENDITIONS) {
+    for (const rendition of renditions) {
       const session = sessionOf(rendition);
-      const facts = { rendition, session, source: 'encoder', target: TARGET_SECONDS, renditions: RENDITIONS };
+      const facts = { rendition, session, source: 'encoder', target: TARGET_SECONDS, renditions };
       this.happen({ type: 'connected', facts });
       const video = { kind: 'video', pid: 256, codec: 'avc1.64001f', width: 640, height: 360, frameRate: 25 };
       this.happen({ type: 'tracks', tracks: { type: 'tracks', session, index: 0, tracks: [video] } });
@@ -69,7 +90,7 @@ class Outage {
     const { state, effects } = reduce(this.state, { ...event, at: this.at });
     const took = performance.now() - before;
     this.state = state;
-    this.waiting.push(...effects.filter(({ type }) => type === 'put-segment' || type === 'put-playlist'));
+    this.waiting.push(...effects.filter((effect) => outcome(effect)));
     return took;
   }
 
@@ -83,7 +104,7 @@ class Outage {
       bytes: 500,
       pts: (start + n * GOP_90K) % PTS_WRAP,
     }));
-    return RENDITIONS.map((rendition) =>
+    return this.renditions.map((rendition) =>
       this.happen({
         type: 'accepted',
         announcement: {
@@ -112,22 +133,17 @@ class Outage {
     this.happen({ type: 'store-recovered' });
     while (took.length < events && this.waiting.length > 0) {
       this.at += 20;
-      const playlist = this.waiting.findIndex(({ type }) => type === 'put-playlist');
+      const playlist = this.waiting.findIndex(({ type }) => type !== 'put-segment');
       const [put] = this.waiting.splice(Math.max(0, playlist), 1);
-      took.push(
-        this.happen(
-          put.type === 'put-segment'
-            ? { type: 'segment-stored', id: put.id }
-            : { type: 'playlist-stored', rendition: put.rendition, version: put.version, tookMs: 20 },
-        ),
-      );
+      took.push(this.happen(outcome(put)));
     }
     return took;
   }
 }
 
 function measure(queued, events) {
-  const outage = new Outage();
+  // Of more than two windows the live tail skips what is before the last.
+  const outage = new Outage(RENDITIONS, { window: Math.max(6, Math.ceil(queued / 2)) });
   const queueing = [];
   while (outage.count < queued) {
     const took = outage.announce();
@@ -143,11 +159,30 @@ function measure(queued, events) {
   return { queued, queueing, draining };
 }
 
+/** What the event takes with which the dvr playlist is made anew, once it is so long. */
+function measureDvr(entries, events) {
+  const channel = new Outage(['low'], { dvr: { segments: entries, seconds: 0 } });
+  const took = [];
+  let bytes = 0;
+  while (channel.count < entries + events) {
+    channel.announce();
+    while (channel.waiting.length > 0) {
+      const put = channel.waiting.shift();
+      const ms = channel.happen(outcome(put));
+      if (put.view === 'live' && put.type === 'put-playlist' && channel.count > entries) took.push(ms);
+      if (put.view === 'dvr' && put.type === 'put-playlist') bytes = put.text.length;
+    }
+  }
+  const { count } = channel.state.renditions.low.recordings.dvr.entries;
+  if (count !== entries) throw new Error(`the dvr playlist has ${count} entries, not ${entries}`);
+  return { took, bytes };
+}
+
 const milliseconds = (value) => `${value.toFixed(3)} ms`;
 const line = (cells) => cells.map((cell) => cell.padStart(12)).join('  ');
 
 function main() {
-  const { help, queued, events, most } = options();
+  const { help, queued, dvr, events, most } = options();
   if (help) return console.log(HELP);
   // What runs for days is compiled.
   measure(queued[0], events);
@@ -166,6 +201,20 @@ function main() {
     ]);
     console.log(line([String(count), ...cells]));
     if (ratios.some((ratio) => ratio > most)) process.exitCode = 1;
+  }
+  console.log(line(['dvr', 'update', 'an entry', 'worst', 'bytes']));
+  for (const count of dvr) {
+    const { took, bytes } = measureDvr(count, events);
+    const entry = `${((median(took) * 1e6) / count).toFixed(0)} ns`;
+    console.log(
+      line([
+        String(count),
+        milliseconds(median(took)),
+        entry,
+        milliseconds(Math.max(...took)),
+        String(bytes),
+      ]),
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { parseDateRange, renderDateRange } from './date-range.js';
+import { parseDateRange, renderDateRange, type DateRange } from './date-range.js';
 import { formatExtinf, parseExtinf } from './extinf.js';
 import { parseKey, renderKey, type Key } from './key.js';
 import {
@@ -20,14 +20,27 @@ import { deriveProgramDateTimes, formatProgramDateTime, parseProgramDateTime } f
 
 /** The playlist as text (RFC 8216 §4.3.2, §4.3.3); ends in a newline. */
 export function renderMediaPlaylist(playlist: MediaPlaylist): string {
+  return joinMediaPlaylist(playlist, playlist.segments.map(renderMediaSegment));
+}
+
+/**
+ * As `renderMediaPlaylist`, of segments that are text already: each of `texts` is one or more of them, joined by newlines.
+ * @param dateRanges stand before all segments, whichever they belong to
+ */
+export function joinMediaPlaylist(
+  head: Omit<MediaPlaylist, 'segments'>,
+  texts: readonly string[],
+  dateRanges: readonly DateRange[] = [],
+): string {
   return [
-    ...headLines(playlist),
-    ...(playlist.playlistType ? [`#EXT-X-PLAYLIST-TYPE:${playlist.playlistType}`] : []),
-    ...(playlist.independentSegments ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []),
-    ...(playlist.startOffset === undefined ? [] : [formatStart(playlist.startOffset)]),
-    ...playlist.comments.map(commentLine),
-    ...playlist.segments.map(renderMediaSegment),
-    ...(playlist.endList ? ['#EXT-X-ENDLIST'] : []),
+    ...headLines(head),
+    ...(head.playlistType ? [`#EXT-X-PLAYLIST-TYPE:${head.playlistType}`] : []),
+    ...(head.independentSegments ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []),
+    ...(head.startOffset === undefined ? [] : [formatStart(head.startOffset)]),
+    ...head.comments.map(commentLine),
+    ...dateRanges.map(renderDateRange),
+    ...texts,
+    ...(head.endList ? ['#EXT-X-ENDLIST'] : []),
     '',
   ].join('\n');
 }

@@ -16,7 +16,11 @@ export const pts90k = z
   .min(0)
   .lt(2 ** 33);
 
-const derivedName = /^index$|-(dvr|event|iframes)$/;
+/** What an uploader makes beside a rendition's playlist. */
+const derivedName = /^index$|-(dvr|event|iframes|vod)$/;
+
+/** Whether a file of this name, without its extension, is one that an uploader makes of others. */
+export const isDerivedName = (name: string): boolean => derivedName.test(name);
 
 /**
  * A channel or rendition name: part of object keys and of playlist URIs, so only characters that need no escaping.
@@ -36,8 +40,8 @@ export const renditionName = z
   .max(100)
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'letters, digits, _ . - only')
   .refine(
-    (name) => !derivedName.test(name),
-    'index, *-dvr, *-event and *-iframes are names of derived files',
+    (name) => !isDerivedName(name),
+    'index, *-dvr, *-event, *-iframes and *-vod are names of derived files',
   );
 
 /** 128 random bits, made with the spool folder. */

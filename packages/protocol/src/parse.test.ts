@@ -143,6 +143,7 @@ describe('what is no message', () => {
     ['a rendition of two parts', { ...hello, rendition: 'a/b' }, /rendition/],
     ['a rendition with a newline', { ...hello, rendition: 'a\n' }, /rendition/],
     ['the name of a derived file', { ...hello, rendition: 'main-dvr' }, /derived/],
+    ['the name of a VOD playlist', { ...hello, rendition: 'main-20261128T030627Z-vod' }, /derived/],
     ['the index as a rendition', { ...hello, rendition: 'index' }, /derived/],
     ['an index that is a path', { ...hello, names: { index: '../x.m3u8' } }, /names\.index/],
     ['a URL prefix with a quote', { ...hello, names: { urlPrefix: 'http://x/"' } }, /names\.urlPrefix/],

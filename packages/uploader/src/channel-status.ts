@@ -1,5 +1,6 @@
 import { isSpare } from './channel/encode.js';
 import { bySize } from './channel/multivariant.js';
+import { multivariantKeyOf } from './channel/playlist-keys.js';
 import type { ChannelState, RenditionState, SourceState } from './channel/state.js';
 import type { ChannelWorker } from './channel-worker.js';
 
@@ -20,6 +21,7 @@ export function channelStatus(worker: ChannelWorker, nowMs: number, served: bool
     ...(refusal !== undefined && { refusal }),
     /** Of the multivariant playlist, when this server has it. */
     ...(served && !id.includes(':') && { playlist: `/live/${settings.channel}/index.m3u8` }),
+    ...(served && !id.includes(':') && { recordings: recordings(state) }),
     multivariant: state.multivariant.storedText !== '',
     renditions: Object.values(state.renditions)
       .sort(bySize)
@@ -47,6 +49,14 @@ function sourceStatus(state: ChannelState, source: SourceState): unknown {
     published,
     settled,
   };
+}
+
+/** Where this server has the multivariant playlists that keep what the live one loses. */
+function recordings({ settings, multivariants, vod }: ChannelState): Record<string, string> {
+  const views = (['dvr', 'event', 'vod'] as const).filter((view) => multivariants[view]?.storedText);
+  return Object.fromEntries(
+    views.map((view) => [view, `/live/${multivariantKeyOf(settings.channel, view, vod?.stamp)}`]),
+  );
 }
 
 function renditionStatus(rendition: RenditionState, nowMs: number): unknown {

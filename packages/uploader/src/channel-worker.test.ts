@@ -245,6 +245,15 @@ describe('ChannelWorker', () => {
       key('main', 2),
     ]);
     expect(await findOrphans(store, 'live', new Set(), signal, 1000)).toEqual([]);
+    // What any playlist of the channel lists stays, as the VOD of a life before does.
+    const vod = 'live/main-20261128T030627Z-vod.m3u8';
+    const uri = `http://cdn/live/main-${session}-1.ts`;
+    await store.put(vod, { text: `#EXTM3U\r\n#EXTINF:6,\r\n${uri}\r\n` }, { contentType: '', signal });
+    expect(await findOrphans(store, 'live', new Set(), signal, 500)).toEqual([key('main', 2)]);
+    store.getFault = () => true;
+    await expect(findOrphans(store, 'live', new Set(), signal)).rejects.toThrow('no connection');
+    store.getFault = () => false;
+    store.objects.delete(vod);
 
     const { worker } = await start({ store });
     await worker.accept(await segmentIn(uploader.spool, 9));

@@ -374,7 +374,7 @@ export class ChannelWorker {
   async #putMultivariant(effect: Extract<Effect, { type: 'put-multivariant' }>): Promise<void> {
     const outcome = await this.#put(effect);
     if (outcome === undefined) return;
-    this.#dispatch({ type: `multivariant-${outcome}`, version: effect.version });
+    this.#dispatch({ type: `multivariant-${outcome}`, view: effect.view, version: effect.version });
   }
 
   async #put(put: Omit<PlaylistPut, 'owner'>): Promise<'stored' | 'failed' | undefined> {

@@ -66,6 +66,8 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
   const {
     window,
     windowSeconds,
+    dvr,
+    eventSeconds,
     retention,
     iFramePlaylists,
     startOffset,
@@ -81,6 +83,8 @@ export async function startDaemon(settings: Settings, deps: DaemonDeps): Promise
       // A picture cannot be decrypted alone (HLS-RULES 21).
       iFrames: iFramePlaylists && !encryption,
       ...(windowSeconds !== undefined && { windowSeconds }),
+      ...(dvr && { dvr }),
+      ...(eventSeconds !== undefined && { eventSeconds }),
       ...(retention !== undefined && { retention }),
       ...(startOffset !== undefined && { startOffset }),
       writer,

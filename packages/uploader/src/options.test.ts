@@ -34,6 +34,39 @@ describe('--window', () => {
   );
 });
 
+describe('--dvr and --event', () => {
+  test('are not set by default', async () => {
+    expect(await settingsOf()).not.toHaveProperty('dvr');
+    expect(await settingsOf()).not.toHaveProperty('eventSeconds');
+  });
+
+  test.each([
+    ['7', { segments: 7, seconds: 0 }],
+    ['50000', { segments: 50_000, seconds: 0 }],
+    ['30m', { segments: 3, seconds: 1800 }],
+    ['7d', { segments: 3, seconds: 604_800 }],
+  ])('--dvr %s', async (text, expected) => {
+    expect((await settingsOf('--dvr', text)).dvr).toEqual(expected);
+  });
+
+  test.each(['2', '50001', '8d', '4', 'day', '0s'])('--dvr %s is refused', async (text) => {
+    expect(await refusal(`--dvr=${text}`)).toMatch(
+      /--dvr .*(neither a number .*7d|no longer than --window 6)/,
+    );
+  });
+
+  test('a dvr window that is no longer than the live one is refused where that is known', async () => {
+    expect(await refusal('--dvr', '6')).toMatch(/--dvr 6 is no longer than --window 6/);
+    expect(await refusal('--dvr', '15m', '--window', '15m')).toMatch(/no longer than --window 15m/);
+    expect(await refusal('--dvr', '1m', '--window', '30')).toBe('taken');
+  });
+
+  test('--event has a limit', async () => {
+    expect((await settingsOf('--event', '12h')).eventSeconds).toBe(43_200);
+    for (const text of ['3d', '12', 'yes']) expect(await refusal('--event', text)).toMatch(/--event .*48h/);
+  });
+});
+
 describe('--retention', () => {
   test.each([
     [[], undefined],

@@ -27,6 +27,11 @@ const MOST_SEGMENTS = 10_000;
 const MOST_WINDOW_SECONDS = 6 * 3600;
 const MOST_RETENTION_SECONDS = 366 * 24 * 3600;
 const WINDOW_TEXT = `neither a number of segments from ${LEAST_SEGMENTS} to ${MOST_SEGMENTS} nor a time up to 6h`;
+const MOST_DVR_SEGMENTS = 50_000;
+const MOST_DVR_SECONDS = 7 * 24 * 3600;
+const MOST_EVENT_SECONDS = 48 * 3600;
+const DVR_TEXT = `neither a number of segments from ${LEAST_SEGMENTS} to ${MOST_DVR_SEGMENTS} nor a time up to 7d`;
+const EVENT_TEXT = 'not a time up to 48h';
 const RETENTION_TEXT = 'neither a time up to 366d nor keep';
 
 const schema = z.strictObject({
@@ -74,6 +79,20 @@ const schema = z.strictObject({
     .refine((value) => windowOf(value) !== undefined, WINDOW_TEXT)
     .default(6)
     .describe('what the live window holds at least: segments, or a time like 90s, 15m or 2h'),
+  dvr: z
+    .union([z.number(), z.string()])
+    .refine((value) => dvrOf(value) !== undefined, DVR_TEXT)
+    .optional()
+    .describe(
+      'publish a second playlist of each rendition, <rendition>-dvr.m3u8, that holds at least so much: segments, or a time like 30m, 4h or 2d',
+    ),
+  event: z
+    .string()
+    .refine((text) => secondsOf(text, MOST_EVENT_SECONDS) !== undefined, EVENT_TEXT)
+    .optional()
+    .describe(
+      'publish all of a stream in <rendition>-event.m3u8, up to this time, like 90m or 12h, and as VOD when it is over',
+    ),
   retention: z
     .string()
     .refine((text) => retentionOf(text) !== undefined, RETENTION_TEXT)
@@ -134,6 +153,10 @@ export interface Settings {
   /** Segments. */
   window: number;
   windowSeconds?: number;
+  /** What the dvr playlists hold at least; without it there are none. */
+  dvr?: { segments: number; seconds: number };
+  /** So long an event playlist may be; without it there are none. */
+  eventSeconds?: number;
   /** Milliseconds, or that nothing is deleted. */
   retention?: number | 'keep';
   iFramePlaylists: boolean;
@@ -183,6 +206,7 @@ export async function loadTask(
   });
   if (loaded.kind === 'print') return loaded;
   const { options, positionals, sources, warnings } = loaded;
+  if (options.dvr !== undefined) checkDvr(options.dvr, options.window);
   const { token, targetDuration, startOffset, awayTimeout, segmentUrlPrefix } = options;
   if (startOffset !== undefined && targetDuration !== undefined) checkStart(startOffset, targetDuration);
   const http = parseAddress(options.http);
@@ -213,6 +237,8 @@ export async function loadTask(
     spoolRoots: (options.spoolRoot ?? [defaultSpoolBase({ env })]).map((root) => resolve(root)),
     spoolBytes: options.spoolLimit * GIGABYTE,
     ...windowOf(options.window)!,
+    ...(options.dvr !== undefined && { dvr: dvrOf(options.dvr)! }),
+    ...(options.event !== undefined && { eventSeconds: secondsOf(options.event, MOST_EVENT_SECONDS)! }),
     iFramePlaylists: options.iFramePlaylists,
     ...(options.retention !== undefined && { retention: retentionOf(options.retention)! }),
     drainTimeoutMs: options.drainTimeout * 1000,
@@ -243,6 +269,28 @@ function windowOf(value: number | string): Pick<Settings, 'window' | 'windowSeco
   }
   const seconds = secondsOf(String(value), MOST_WINDOW_SECONDS);
   return seconds === undefined ? undefined : { window: LEAST_SEGMENTS, windowSeconds: seconds };
+}
+
+function dvrOf(value: number | string): Settings['dvr'] {
+  const segments = Number(value);
+  if (Number.isInteger(segments)) {
+    const fits = segments >= LEAST_SEGMENTS && segments <= MOST_DVR_SEGMENTS;
+    return fits ? { segments, seconds: 0 } : undefined;
+  }
+  const seconds = secondsOf(String(value), MOST_DVR_SECONDS);
+  return seconds === undefined ? undefined : { segments: LEAST_SEGMENTS, seconds };
+}
+
+/** Of a time and a number nothing is known before there are segments. */
+function checkDvr(dvr: number | string, window: number | string): void {
+  const [long, live] = [dvrOf(dvr)!, windowOf(window)!];
+  const isTime = long.seconds > 0;
+  if (isTime !== (live.windowSeconds !== undefined)) return;
+  if (isTime ? long.seconds > live.windowSeconds! : long.segments > live.window) return;
+  throw new ConfigError(
+    'bad-option',
+    `--dvr ${dvr} is no longer than --window ${window}: give more, or leave it out`,
+  );
 }
 
 function retentionOf(text: string): Settings['retention'] {

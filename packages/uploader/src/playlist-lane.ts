@@ -7,7 +7,7 @@ import { StoreRetry } from './store-retry.js';
 import { timed } from './timed.js';
 
 /** Longest playlist that is read back, bytes. */
-export const MAX_PLAYLIST_BYTES = 8 * 1024 * 1024;
+export const MAX_PLAYLIST_BYTES = 16 * 1024 * 1024;
 const TIMEOUT_MS = 60_000;
 
 export interface PlaylistLaneOptions {

@@ -1,6 +1,7 @@
 import type { Clock } from '@hls-uplink/runtime';
 import type { ObjectStore } from '@hls-uplink/store';
-import { isIFramesKey } from './channel/i-frame.js';
+import { derivedKey, isDerived } from './channel/playlist-keys.js';
+import { RECORDING_VIEWS } from './channel/recording.js';
 import type { ReadBack } from './channel/reopen.js';
 import { MAX_PLAYLIST_BYTES } from './playlist-lane.js';
 import { timed } from './timed.js';
@@ -11,7 +12,7 @@ const TIMEOUT_MS = 30_000;
 
 /**
  * The published playlists of a channel as they are in the store: all that lie directly below its name where the store
- * can list, else the multivariant playlist, those it names, and those of the renditions known already.
+ * can list, else the multivariant playlist, those it names, those of the renditions known already, and their recordings.
  * @throws StoreError
  */
 export async function readBack(
@@ -32,10 +33,11 @@ export async function readBack(
   if (store.capabilities.list) {
     for await (const { key } of store.list(prefix, signal)) if (isPlaylistOf(key, prefix)) keys.add(key);
   } else {
-    for (const key of known) keys.add(key);
     const multivariant = await read(`${prefix}index.m3u8`);
-    for (const uri of multivariant?.text.split(/\r?\n/) ?? []) {
-      if (isPlaylistOf(prefix + uri, prefix)) keys.add(prefix + uri);
+    const named = multivariant?.text.split(/\r?\n/).map((uri) => prefix + uri) ?? [];
+    for (const key of [...known, ...named.filter((one) => isPlaylistOf(one, prefix))]) {
+      keys.add(key);
+      for (const view of RECORDING_VIEWS) keys.add(derivedKey(key, view));
     }
   }
   const playlists: ReadBack[] = [];
@@ -49,7 +51,7 @@ export async function readBack(
 function isPlaylistOf(key: string, prefix: string): boolean {
   return (
     key.startsWith(prefix) &&
-    !isIFramesKey(key) &&
+    !isDerived(key) &&
     /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.m3u8$/.test(key.slice(prefix.length))
   );
 }

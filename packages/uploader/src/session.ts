@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { timingSafeEqual, createHash } from 'node:crypto';
 import {
   hello as helloSchema,
+  isDerivedName,
   parseSegmenterMessage,
   ProtocolError,
   PROTOCOL_VERSION,
@@ -79,8 +80,9 @@ export class Session implements SourceLink {
       ...(bandwidth !== undefined && { bandwidth }),
       ...(names && { names }),
     };
-    if (names?.index === 'index.m3u8') {
-      throw new Refusal('bad-name', 'index.m3u8 is the multivariant playlist: give the index another name');
+    if (names?.index !== undefined && isDerivedName(names.index.replace(/\.m3u8$/, ''))) {
+      const reason = `${names.index} is the name of a playlist that is made of others: give the index another name`;
+      throw new Refusal('bad-name', reason);
     }
     const found = options.channels.find(channel, names?.bucket);
     if (!found.ok) throw new Refusal(found.code, found.reason);

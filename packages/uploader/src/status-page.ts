@@ -97,6 +97,13 @@ function card(channel) {
     const button = title.appendChild(element('button', playing === channel.id ? 'playing' : 'play'));
     button.onclick = () => play(channel);
   }
+  for (const [view, playlist] of Object.entries(channel.recordings || {})) {
+    const button = title.appendChild(element('button', view));
+    button.onclick = () => play({ id: channel.id, playlist });
+    const link = element('a', 'm3u8', 'muted');
+    link.href = playlist;
+    title.append(' ', button, ' ', link, ' ');
+  }
   if (channel.refusal) made.append(element('p', channel.refusal));
   made.append(table(
     ['rendition', 'number', 'behind', 'kbit/s', 'published', 'gaps', 'discontinuities', 'dropped', 'waiting', 'source'],

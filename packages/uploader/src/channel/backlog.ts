@@ -110,7 +110,7 @@ function dropItems(turn: Turn, rendition: RenditionState, items: readonly Item[]
 
 /** The first of what is built; the stored version may list it, or one that is on its way. */
 export function dropEntries(turn: Turn, rendition: RenditionState, count: number): void {
-  const removed = leave(rendition, count);
+  const removed = leave(turn.state, rendition, count);
   for (const { id } of removed) if (id) answer(turn, id, { type: 'dropped', code: 'backlog' });
   carryDateRanges(turn.state, rendition, removed);
 }

@@ -96,7 +96,7 @@ export function addDateRange({ state, effects }: Turn, range: DateRange): void {
 
 /** Why a range that an operator gives cannot be listed; undefined when it can, or is known already as it is. */
 export function dateRangeRefusal(state: ChannelState, range: DateRange): string | undefined {
-  const known = state.dateRanges.find((one) => keyOf(one) === keyOf(range));
+  const known = state.dateRanges.find((one) => dateRangeKey(one) === dateRangeKey(range));
   if (known) {
     const isSame = canonical(known) === canonical(range);
     return isSame
@@ -115,7 +115,7 @@ export function dateRangeRefusal(state: ChannelState, range: DateRange): string 
 
 /** By an operator; one that is known already changes nothing. */
 export function takeDateRange(turn: Turn, range: DateRange): void {
-  const isKnown = turn.state.dateRanges.some((one) => keyOf(one) === keyOf(range));
+  const isKnown = turn.state.dateRanges.some((one) => dateRangeKey(one) === dateRangeKey(range));
   if (!isKnown && dateRangeRefusal(turn.state, range) === undefined) addDateRange(turn, range);
 }
 
@@ -126,9 +126,9 @@ export function dueDateRanges(
   dateMs: number,
 ): DateRange[] {
   if (dateRanges.length === 0) return [];
-  const listed = new Set(entries.flatMap((entry) => (entry.dateRanges ?? []).map(keyOf)));
+  const listed = new Set(entries.flatMap((entry) => (entry.dateRanges ?? []).map(dateRangeKey)));
   const first = entries[0]?.dateMs ?? dateMs;
-  return dateRanges.filter((range) => !listed.has(keyOf(range)) && mapsTo(dateRanges, range, first));
+  return dateRanges.filter((range) => !listed.has(dateRangeKey(range)) && mapsTo(dateRanges, range, first));
 }
 
 /**
@@ -155,7 +155,7 @@ export function recallDateRanges(state: ChannelState): void {
   const known = new Map<string, DateRange>();
   for (const { entries } of Object.values(state.renditions)) {
     for (const range of entries.flatMap((entry) => entry.dateRanges ?? [])) {
-      if (!known.has(keyOf(range))) known.set(keyOf(range), range);
+      if (!known.has(dateRangeKey(range))) known.set(dateRangeKey(range), range);
     }
   }
   state.dateRanges = [...known.values()].slice(0, MOST_DATE_RANGES);
@@ -175,12 +175,12 @@ const firstDates = ({ renditions }: ChannelState): number[] =>
 
 function isListed({ renditions }: ChannelState, range: DateRange): boolean {
   return Object.values(renditions).some(({ entries }) =>
-    entries.some((entry) => entry.dateRanges?.some((one) => keyOf(one) === keyOf(range))),
+    entries.some((entry) => entry.dateRanges?.some((one) => dateRangeKey(one) === dateRangeKey(range))),
   );
 }
 
 /** Whether any of the time from `firstMs` on is within it. */
-function mapsTo(all: readonly DateRange[], range: DateRange, firstMs: number): boolean {
+export function mapsTo(all: readonly DateRange[], range: DateRange, firstMs: number): boolean {
   return range.startDateMs >= firstMs || endOf(all, range) > firstMs;
 }
 
@@ -203,7 +203,8 @@ function endOf(all: readonly DateRange[], range: DateRange): number {
 }
 
 /** Of two tags with one ID the one with the in point is another. */
-const keyOf = ({ id, scte35In }: DateRange): string => (scte35In === undefined ? id : `${id} in`);
+export const dateRangeKey = ({ id, scte35In }: DateRange): string =>
+  scte35In === undefined ? id : `${id} in`;
 
 const canonical = (range: DateRange): string => JSON.stringify(Object.entries(range).sort());
 

@@ -6,6 +6,7 @@ import { isAlike } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
 import { iFrameBytes, keyPlaces } from './i-frame.js';
 import { segmentKey, segmentName } from './item.js';
+import { gapUri } from './recording.js';
 import { sourcesOf } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
@@ -145,7 +146,7 @@ export function appendGap(
   if (item) rendition.queue = rendition.queue.without(item.id);
   push(state, rendition, {
     ...place,
-    uri: `${rendition.urlPrefix}${rendition.segmentPrefix}-gap-${place.number}.ts`,
+    uri: gapUri(rendition, place.number),
     ...(item && !item.answered && { id: item.id }),
     dateMs: Math.round(dateOf(epochOf(state, place.epoch)!.clock, place.start)),
     gap: true,

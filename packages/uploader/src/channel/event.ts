@@ -9,7 +9,11 @@ export type SourceFacts = Pick<
 >;
 
 /** Which playlist of a rendition: the live one decides what is published. */
-export type View = 'live' | 'i-frames';
+export type View = 'live' | 'i-frames' | RecordingView | 'vod';
+/** Those that keep what the live one loses. */
+export type RecordingView = 'dvr' | 'event';
+/** Which multivariant playlist. */
+export type MultivariantView = Exclude<View, 'i-frames'>;
 
 /**
  * Everything that can happen to a channel. `at` is milliseconds since 1970 by a clock that never steps (the wall clock
@@ -38,8 +42,8 @@ export type ChannelEvent =
   /** `tookMs`: from the start of the request to its answer. */
   | { type: 'playlist-stored'; at: number; view: View; rendition: string; version: number; tookMs: number }
   | { type: 'playlist-failed'; at: number; view: View; rendition: string; version: number }
-  | { type: 'multivariant-stored'; at: number; version: number }
-  | { type: 'multivariant-failed'; at: number; version: number }
+  | { type: 'multivariant-stored'; at: number; view: MultivariantView; version: number }
+  | { type: 'multivariant-failed'; at: number; view: MultivariantView; version: number }
   | { type: 'deleted'; at: number; keys: readonly string[] }
   /** A write succeeded after writes had failed. */
   | { type: 'store-recovered'; at: number }
@@ -75,7 +79,14 @@ export type Effect =
       maxAgeSeconds: number;
     }
   /** → multivariant-stored or multivariant-failed. */
-  | { type: 'put-multivariant'; key: string; text: string; version: number; maxAgeSeconds: number }
+  | {
+      type: 'put-multivariant';
+      view: MultivariantView;
+      key: string;
+      text: string;
+      version: number;
+      maxAgeSeconds: number;
+    }
   /** → deleted */
   | { type: 'delete'; keys: string[] }
   /** The final answer; the journal forgets the announcement, the segmenter (when connected) is told. */

@@ -1,5 +1,6 @@
 import type { IFrame } from '@hls-uplink/hls';
 import { ptsDuration, type Segment } from '@hls-uplink/protocol';
+import { derivedKey } from './playlist-keys.js';
 import { hasVideo } from './rendition.js';
 import type { ChannelState, Entry, RenditionState } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
@@ -71,7 +72,5 @@ export function hasIFrames({ settings }: ChannelState, rendition: RenditionState
 }
 
 export function iFramesKey({ playlistKey }: Pick<RenditionState, 'playlistKey'>): string {
-  return playlistKey.replace(/\.m3u8$/, '-iframes.m3u8');
+  return derivedKey(playlistKey, 'iframes');
 }
-
-export const isIFramesKey = (key: string): boolean => key.endsWith('-iframes.m3u8');

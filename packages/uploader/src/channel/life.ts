@@ -102,7 +102,7 @@ export function beginLife({ state }: Turn, targetSeconds: number): void {
     if (source.last) source.last = { index: source.last.index };
   }
   for (const rendition of renditions) {
-    emptyWindow(rendition);
+    emptyWindow(state, rendition);
     Object.assign(rendition, {
       alone: false,
       beside: 0,

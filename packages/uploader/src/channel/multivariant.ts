@@ -1,10 +1,13 @@
 import { renderMultivariantPlaylist, type IFrameVariant, type Variant } from '@hls-uplink/hls';
 import { captionsOf } from './captions.js';
+import type { MultivariantView } from './event.js';
 import { hasIFrames, iFramesKey } from './i-frame.js';
 import { owned, ownerComments } from './ownership.js';
+import { multivariantKeyOf, recordingKey } from './playlist-keys.js';
+import { RECORDING_VIEWS } from './recording.js';
 import { lostAt } from './rendition.js';
 import { hasLeft } from './source.js';
-import type { ChannelState, RenditionState, Turn } from './state.js';
+import type { ChannelState, MultivariantState, RenditionState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 
 /** The stated average follows the measured one only when it is this far off; each change is a new version. */
@@ -14,54 +17,98 @@ const AVERAGE_TOLERANCE = 0.05;
  * Media playlists go first, then the multivariant; it is put again only when what it says has changed. It waits for the
  * first version of each rendition that delivers, up to its deadline.
  */
-export function putMultivariant({ state, effects, at }: Turn): void {
+export function putMultivariants(turn: Turn): void {
+  const { state, at } = turn;
   if (state.phase !== 'live' && state.phase !== 'ended') return;
   const all = Object.values(state.renditions);
   const renditions = all.filter((one) => one.tail >= state.firstNumber);
-  if (renditions.length === 0 || state.multivariant.inFlight) return;
+  if (renditions.length === 0) return;
   if (renditions.some((one) => one.storedTail < state.firstNumber)) return;
   const late = all.filter((one) => one.tail < state.firstNumber && !hasLeft(state, one.name));
   if (late.some((one) => !one.failing && at < lostAt(state, one))) return;
-  for (const rendition of renditions) stateBandwidth(rendition);
+  if (!state.multivariant.inFlight) {
+    for (const rendition of renditions) stateBandwidth(rendition);
+    put(turn, 'live', state.multivariant, multivariantText(state, renditions));
+  }
+  for (const view of RECORDING_VIEWS) {
+    const isThere = ({ recordings }: RenditionState): boolean =>
+      recordings[view]?.life === state.life && recordings[view].storedTail >= 0;
+    if (!renditions.every((one) => isThere(one) && one.stated)) continue;
+    const text = multivariantText(state, renditions, { keyOf: (one) => recordingKey(one, view) });
+    put(turn, view, multivariantOf(state, view), text);
+  }
+}
+
+/** Puts it when it differs and none is in flight. */
+export function put(
+  { state, effects }: Turn,
+  view: MultivariantView,
+  multivariant: MultivariantState,
+  text: string,
+): void {
+  if (multivariant.inFlight || text === multivariant.storedText) return;
+  const version = ++multivariant.version;
+  multivariant.inFlight = { version, text };
+  effects.push({
+    type: 'put-multivariant',
+    view,
+    key: multivariantKeyOf(state.settings.channel, view, state.vod?.stamp),
+    text,
+    version,
+    maxAgeSeconds: Math.floor((state.targetDuration ?? 0) / 2),
+  });
+}
+
+export function multivariantOf(state: ChannelState, view: MultivariantView): MultivariantState {
+  if (view === 'live') return state.multivariant;
+  state.multivariants[view] ??= { version: 0, storedText: '' };
+  return state.multivariants[view];
+}
+
+/** @param of another kind than the live one: the keys of its media playlists, and what it says of their bit rates */
+export function multivariantText(
+  state: ChannelState,
+  renditions: readonly RenditionState[],
+  of?: {
+    keyOf: (rendition: RenditionState) => string;
+    statedOf?: (rendition: RenditionState) => RenditionState['stated'];
+  },
+): string {
+  const keyOf = of?.keyOf ?? ((one: RenditionState) => one.playlistKey);
+  const statedOf = of?.statedOf ?? ((one: RenditionState) => one.stated);
   const { media, closedCaptions } = captionsOf(renditions);
-  const text = renderMultivariantPlaylist({
+  return renderMultivariantPlaylist({
     independentSegments: renditions.every((one) => one.independent),
     ...(media.length > 0 && { closedCaptions: media }),
-    variants: renditions.sort(bySize).map((rendition) => ({
-      ...variant(state, rendition),
+    variants: renditions.toSorted(bySize).map((rendition) => ({
+      ...variant(rendition, below(state, keyOf(rendition)), statedOf(rendition)!),
       ...(closedCaptions !== undefined && { closedCaptions }),
     })),
+    // They show what the live playlists list.
     iFrameVariants: renditions
-      .filter((rendition) => hasIFrames(state, rendition) && rendition.iFrames.isThere)
+      .filter((rendition) => !of && hasIFrames(state, rendition) && rendition.iFrames.isThere)
       .map((rendition) => iFrameVariant(state, rendition)),
     comments: ownerComments(state),
   });
-  if (text === state.multivariant.storedText) return;
-  const version = ++state.multivariant.version;
-  state.multivariant.inFlight = { version, text };
-  effects.push({
-    type: 'put-multivariant',
-    key: multivariantKey(state),
-    text,
-    version,
-    maxAgeSeconds: Math.floor(state.targetDuration! / 2),
-  });
 }
+
+const below = ({ settings }: ChannelState, key: string): string => key.slice(`${settings.channel}/`.length);
 
 export function multivariantKey(state: ChannelState): string {
-  return `${state.settings.channel}/index.m3u8`;
+  return multivariantKeyOf(state.settings.channel, 'live');
 }
 
-export function multivariantStored({ state }: Turn, version: number): void {
-  const { inFlight } = state.multivariant;
-  if (inFlight?.version !== version) return;
-  state.multivariant.storedText = inFlight.text;
-  delete state.multivariant.inFlight;
-  owned(state);
+export function multivariantStored({ state }: Turn, view: MultivariantView, version: number): void {
+  const multivariant = multivariantOf(state, view);
+  if (multivariant.inFlight?.version !== version) return;
+  multivariant.storedText = multivariant.inFlight.text;
+  delete multivariant.inFlight;
+  if (view === 'live') owned(state);
 }
 
-export function multivariantFailed({ state }: Turn, version: number): void {
-  if (state.multivariant.inFlight?.version === version) delete state.multivariant.inFlight;
+export function multivariantFailed({ state }: Turn, view: MultivariantView, version: number): void {
+  const multivariant = multivariantOf(state, view);
+  if (multivariant.inFlight?.version === version) delete multivariant.inFlight;
 }
 
 /** BANDWIDTH is the larger of the declared and the measured peak and only rises. */
@@ -79,15 +126,19 @@ function stateBandwidth(rendition: RenditionState): void {
   rendition.stated = { bandwidth, average: Math.max(1, average) };
 }
 
-function variant(state: ChannelState, rendition: RenditionState): Variant {
+function variant(
+  rendition: RenditionState,
+  uri: string,
+  stated: NonNullable<RenditionState['stated']>,
+): Variant {
   const video = rendition.tracks.find((track) => track.kind === 'video');
   // A list that lacks one is worse than none: players choose by it what they decode.
   const media = rendition.tracks.filter(({ kind }) => kind === 'video' || kind === 'audio');
   const codecs = media.every(({ codec }) => codec !== undefined) ? media.map(({ codec }) => codec!) : [];
   return {
-    uri: rendition.playlistKey.slice(`${state.settings.channel}/`.length),
-    bandwidth: rendition.stated!.bandwidth,
-    averageBandwidth: rendition.stated!.average,
+    uri,
+    bandwidth: stated.bandwidth,
+    averageBandwidth: stated.average,
     codecs: [...new Set(codecs)],
     ...(video?.width !== undefined &&
       video.height !== undefined && { resolution: { width: video.width, height: video.height } }),
@@ -96,10 +147,11 @@ function variant(state: ChannelState, rendition: RenditionState): Variant {
 }
 
 function iFrameVariant(state: ChannelState, rendition: RenditionState): IFrameVariant {
-  const { resolution } = variant(state, rendition);
+  const uri = below(state, iFramesKey(rendition));
+  const { resolution } = variant(rendition, uri, rendition.stated!);
   const codec = rendition.tracks.find(({ kind }) => kind === 'video')?.codec;
   return {
-    uri: iFramesKey(rendition).slice(`${state.settings.channel}/`.length),
+    uri,
     bandwidth: Math.max(1, rendition.iFrames.peakBandwidth),
     codecs: codec === undefined ? [] : [codec],
     ...(resolution && { resolution }),

@@ -64,7 +64,11 @@ describe('the owner of a channel', () => {
     rig.segment('low', 4, 24, 30);
     rig.segment('low', 5, 30, 36);
     expect([tries, order]).toEqual([3, []]);
-    rig.happen({ type: 'multivariant-stored', version: rig.state.multivariant.inFlight!.version });
+    rig.happen({
+      type: 'multivariant-stored',
+      view: 'live',
+      version: rig.state.multivariant.inFlight!.version,
+    });
     expect(order).toEqual(['low', 'mid']);
     expect(rig.answers).toContain('low/5 published');
   });

@@ -43,7 +43,7 @@ export function takeOver({ state, effects }: Turn): boolean {
   if (state.owned) return true;
   const renditions = Object.values(state.renditions);
   const { storedText, inFlight } = state.multivariant;
-  if (inFlight || !renditions.some((one) => one.dirty)) return false;
+  if (inFlight || !(renditions.some(({ dirty }) => dirty) || recordsMore(state))) return false;
   if (storedText === '') {
     owned(state);
     return true;
@@ -52,8 +52,17 @@ export function takeOver({ state, effects }: Turn): boolean {
   const text = withOwner(storedText, state);
   state.multivariant.inFlight = { version, text };
   const maxAgeSeconds = Math.floor((state.targetDuration ?? 0) / 2);
-  effects.push({ type: 'put-multivariant', key: multivariantKey(state), text, version, maxAgeSeconds });
+  const key = multivariantKey(state);
+  effects.push({ type: 'put-multivariant', view: 'live', key, text, version, maxAgeSeconds });
   return false;
+}
+
+/** A recording lacks what is published, or is to be closed. */
+function recordsMore({ settings, phase, renditions }: ChannelState): boolean {
+  return Object.values(renditions).some(({ recordings: { dvr, event } }) => {
+    const isOver = phase === 'ended' || settings.eventSeconds === undefined;
+    return dvr?.dirty || event?.dirty || (event && isOver && !event.storedEnd);
+  });
 }
 
 /** The multivariant playlist is this uploader's: the media playlists are written back, whatever else they say by now. */

@@ -4,6 +4,30 @@ import { World } from './testing/world.js';
 
 const THREE = ['low', 'mid', 'high'];
 
+/** A window that slides, and one with an event playlist; an event playlist that never fills, and one that does. */
+const RECORDINGS = [
+  { dvr: { segments: 3, seconds: 90 } },
+  { dvr: { segments: 20, seconds: 0 }, eventSeconds: 3600 },
+  { eventSeconds: 3600 },
+  { dvr: { segments: 3, seconds: 60 }, eventSeconds: 100 },
+];
+
+/** What is not as it must be when all is over. */
+function notRecorded(world: World, name: string): string[] {
+  const { dvr, eventSeconds } = world.options.recordings ?? {};
+  const live = world.audience.playlist(name).entries.at(-1)!.number;
+  const [dvrEnd, eventEnd] = ['dvr', 'event'].map((view) =>
+    world.audience.versions.get(`live/${name}-${view}.m3u8`)?.at(-1),
+  );
+  const faults: string[] = [];
+  if (dvr && (!dvrEnd?.endList || dvrEnd.entries.at(-1)!.number !== live))
+    faults.push(`${name}: dvr is not at the end`);
+  if (eventSeconds === 3600 && eventEnd?.entries.at(-1)!.number !== live)
+    faults.push(`${name}: event is not at the end`);
+  if (eventSeconds !== undefined && !eventEnd?.endList) faults.push(`${name}: event is not closed`);
+  return faults;
+}
+
 const numbers = (world: World, rendition: string): number[] =>
   world.audience.playlist(rendition).entries.map((entry) => entry.number);
 
@@ -102,9 +126,11 @@ test('property: whatever happens, no rule is broken and every announcement gets 
       // In half of them the segmenters are on other machines, behind a link twice as fast as the stream or faster.
       fc.constantFrom(undefined, undefined, 400, 2500),
       fc.constantFrom(undefined, 'same' as const, 'other' as const),
+      fc.constantFrom({}, ...RECORDINGS),
       fc.array(happening, { minLength: 1, maxLength: 16 }),
-      (seed, firstPts, targetSeconds, encrypted, bodyMs, encode, happenings) => {
+      (seed, firstPts, targetSeconds, encrypted, bodyMs, encode, recordings, happenings) => {
         const more = {
+          recordings,
           // A spare that is far behind at the end makes the others wait longer for their answers than they stay.
           ...(bodyMs !== undefined && { bodyMs: encode ? 400 : bodyMs }),
           ...(encode && { spare: { of: 'low', encode } }),
@@ -126,6 +152,7 @@ test('property: whatever happens, no rule is broken and every announcement gets 
         expect(world.audience.faults).toEqual([]);
         expect(THREE.map((name) => world.audience.playlist(name).endList)).toEqual([true, true, true]);
         expect([...world.answers].filter(([, answers]) => answers.length !== 1)).toEqual([]);
+        for (const name of THREE) expect(notRecorded(world, name)).toEqual([]);
         for (const [what, count] of Object.entries({ ...world.happened, ...world.audience.seen }))
           if (count > 0) occurred[what] = (occurred[what] ?? 0) + 1;
       },
@@ -150,6 +177,8 @@ test('property: whatever happens, no rule is broken and every announcement gets 
     'bodies',
     'unasked',
     'switches',
+    'recorded',
+    'vods',
   ];
   for (const what of wanted) expect([what, occurred[what]! > runs / 20]).toEqual([what, true]);
 });

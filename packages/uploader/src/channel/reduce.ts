@@ -9,18 +9,22 @@ import { iFramesFailed, iFramesStored, putIFrames } from './i-frame-playlist.js'
 import { change, lose, segmentKey } from './item.js';
 import { answerFarewells, end, endAt, start, startAt } from './life.js';
 import { waitsUntil } from './lost.js';
-import { multivariantFailed, multivariantStored, putMultivariant } from './multivariant.js';
+import { multivariantFailed, multivariantStored, putMultivariants } from './multivariant.js';
 import { takeOver } from './ownership.js';
+import { recordingKey } from './playlist-keys.js';
 import { advance } from './publish.js';
+import { RECORDING_VIEWS } from './recording.js';
+import { putRecordings, recordingFailed, recordingStored } from './recording-playlist.js';
 import { reopen } from './reopen.js';
 import { renditionOf } from './rendition.js';
 import { connect, disconnect, waitingSpares } from './source.js';
 import { takeOverAt } from './spare.js';
 import { awayEndAt, stall, stallAt } from './stall.js';
-import type { ChannelSettings, ChannelState, Turn } from './state.js';
+import type { ChannelSettings, ChannelState, RenditionState, Turn } from './state.js';
 import { useSpares } from './take-over.js';
 import { keptTimeline } from './timeline.js';
 import { putVersion, versionFailed, versionStored } from './version.js';
+import { makeVod, vodFailed, vodStored } from './vod.js';
 
 export interface Reduction {
   state: ChannelState;
@@ -54,6 +58,7 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     endRequested: false,
     held: [],
     multivariant: { version: 0, storedText: '' },
+    multivariants: {},
   };
 }
 
@@ -129,19 +134,17 @@ function take(turn: Turn, event: ChannelEvent): void {
     case 'playlist-stored': {
       const rendition = state.renditions[event.rendition];
       if (!rendition) return;
-      if (event.view === 'i-frames') return iFramesStored(turn, rendition, event.version);
-      return versionStored(turn, rendition, event.version, event.tookMs);
+      return playlistStored(turn, rendition, event);
     }
     case 'playlist-failed': {
       const rendition = state.renditions[event.rendition];
       if (!rendition) return;
-      if (event.view === 'i-frames') return iFramesFailed(rendition, event.version);
-      return versionFailed(rendition, event.version);
+      return playlistFailed(rendition, event);
     }
     case 'multivariant-stored':
-      return multivariantStored(turn, event.version);
+      return multivariantStored(turn, event.view, event.version);
     case 'multivariant-failed':
-      return multivariantFailed(turn, event.version);
+      return multivariantFailed(turn, event.view, event.version);
     case 'deleted':
       for (const rendition of Object.values(state.renditions)) {
         rendition.left = rendition.left.filter(({ key }) => !event.keys.includes(key));
@@ -160,6 +163,41 @@ function take(turn: Turn, event: ChannelEvent): void {
     case 'date-range-given':
       return takeDateRange(turn, event.range);
     case 'tick':
+  }
+}
+
+function playlistStored(
+  turn: Turn,
+  rendition: RenditionState,
+  { view, version, tookMs }: Extract<ChannelEvent, { type: 'playlist-stored' }>,
+): void {
+  switch (view) {
+    case 'live':
+      return versionStored(turn, rendition, version, tookMs);
+    case 'i-frames':
+      return iFramesStored(turn, rendition, version);
+    case 'dvr':
+    case 'event':
+      return recordingStored(turn, rendition, view, version);
+    case 'vod':
+      return vodStored(rendition);
+  }
+}
+
+function playlistFailed(
+  rendition: RenditionState,
+  { view, version }: Extract<ChannelEvent, { type: 'playlist-failed' }>,
+): void {
+  switch (view) {
+    case 'live':
+      return versionFailed(rendition, version);
+    case 'i-frames':
+      return iFramesFailed(rendition, version);
+    case 'dvr':
+    case 'event':
+      return recordingFailed(rendition, view, version);
+    case 'vod':
+      return vodFailed(rendition);
   }
 }
 
@@ -187,11 +225,13 @@ function proceed(turn: Turn, isUnlisted: boolean): void {
   stall(turn);
   end(turn);
   if (takeOver(turn)) {
+    makeVod(turn);
     for (const rendition of renditions) {
       putVersion(turn, rendition);
       putIFrames(turn, rendition);
+      putRecordings(turn, rendition);
     }
-    if (!isUnlisted) putMultivariant(turn);
+    if (!isUnlisted) putMultivariants(turn);
   }
   answerFarewells(turn);
 }
@@ -221,6 +261,15 @@ export function namedKeys(state: ChannelState): Set<string> {
     for (const { key } of [...rendition.entries, ...rendition.previous, ...rendition.left]) {
       if (key !== undefined) keys.add(key);
     }
+    for (const view of RECORDING_VIEWS) {
+      const recording = rendition.recordings[view];
+      if (!recording) continue;
+      keys.add(recordingKey(rendition, view));
+      for (const { name } of recording.entries)
+        if (name !== undefined) keys.add(`${state.settings.channel}/${name}`);
+      for (const { key } of recording.left.keys) keys.add(key);
+    }
+    for (const { entry } of rendition.skipped) if (entry.key !== undefined) keys.add(entry.key);
     for (const { id } of rendition.queue.items) keys.add(segmentKey(state.settings.channel, rendition, id));
   }
   return keys;

@@ -43,6 +43,8 @@ export function newRendition(
     putMs: 0,
     away: false,
     left: [],
+    recordings: {},
+    skipped: [],
     iFrames: { sequence: 0, storedVersion: 0, isThere: false, peakBandwidth: 0 },
     peakBandwidth: 0,
     totalBytes: 0,

@@ -2,11 +2,13 @@ import { parseMediaPlaylist, playlistDuration90k, type MediaPlaylist } from '@hl
 import { errorText } from '@hls-uplink/runtime';
 import { recallDateRanges } from './date-range.js';
 import { recallDiscontinuities } from './discontinuity.js';
-import { iFrameCount, isIFramesKey } from './i-frame.js';
+import { iFrameCount } from './i-frame.js';
 import { buildIFrames } from './i-frame-playlist.js';
 import { multivariantKey } from './multivariant.js';
 import { beginTerm } from './ownership.js';
+import { isDerived, recordingOf } from './playlist-keys.js';
 import { hasVideo, newRendition } from './rendition.js';
+import { reopenRecordings } from './reopen-recordings.js';
 import { newSource } from './source.js';
 import { readStateLine, type StateLine } from './state-line.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
@@ -34,8 +36,8 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
       state.multivariant.storedText = text;
       return [];
     }
-    // What it shows stands in the state line of its media playlist.
-    if (isIFramesKey(key)) return [];
+    // What it shows stands in the state line of its media playlist; a recording goes on from it (`reopenRecordings`).
+    if (isDerived(key) || recordingOf(key)) return [];
     try {
       const playlist = parseMediaPlaylist(text);
       return [{ key, playlist, line: readStateLine(playlist) }];
@@ -63,6 +65,7 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
     );
     state.breakNext = state.firstNumber > 0;
   }
+  reopenRecordings(turn, playlists);
   const current = Object.values(state.renditions).filter((one) => one.tail >= state.firstNumber);
   if (life === 0 || current.length === 0) return;
   state.phase = current.every((one) => one.endList) ? 'ended' : 'live';

@@ -1,16 +1,24 @@
 import { hasIFrames, iFrameCount } from './i-frame.js';
-import type { Entry, LeftKey, RenditionState, Turn } from './state.js';
+import { isRecorded } from './recording.js';
+import type { ChannelState, Entry, LeftKey, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS } from './ticks.js';
 
 /** Keys beyond these, oldest first, are left to the sweep of what nobody names. */
 export const MOST_LEFT_KEYS = 300;
 
-/** The first entries leave with the next version, and how long their keys must stay (HLS-RULES 10). */
-export function leave(rendition: RenditionState, count: number): Entry[] {
+/**
+ * The first entries leave with the next version, and how long their keys must stay (HLS-RULES 10); those of what is recorded
+ * leave with the last recording that has them.
+ */
+export function leave({ life }: ChannelState, rendition: RenditionState, count: number): Entry[] {
   const removed = rendition.entries.splice(0, count);
-  rendition.discontinuitySequence += removed.filter(({ discontinuity }) => discontinuity).length;
+  for (const entry of removed) {
+    if (!isRecorded(rendition, life, entry.number)) remove(rendition, leftKey(entry));
+    else if (entry.number > rendition.storedTail)
+      rendition.skipped.push({ entry, sequence: rendition.discontinuitySequence });
+    if (entry.discontinuity) rendition.discontinuitySequence++;
+  }
   rendition.iFrames.sequence += removed.reduce((sum, entry) => sum + iFrameCount(entry), 0);
-  remove(rendition, removed.flatMap(leftKey));
   return removed;
 }
 
@@ -25,8 +33,8 @@ function leftKey({ key, start, end, longestMs }: Entry): LeftKey[] {
 }
 
 /** All entries leave with the next version; what it lists begins anew. */
-export function emptyWindow(rendition: RenditionState): void {
-  leave(rendition, rendition.entries.length);
+export function emptyWindow(state: ChannelState, rendition: RenditionState): void {
+  leave(state, rendition, rendition.entries.length);
 }
 
 /** The numbers up to this one count as listed and removed. */

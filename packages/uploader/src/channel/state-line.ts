@@ -132,7 +132,7 @@ export function readStateLine({ comments, segments }: MediaPlaylist): StateLine 
   return line.data;
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

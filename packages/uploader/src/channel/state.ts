@@ -1,8 +1,10 @@
 import type { DateRange, Key } from '@hls-uplink/hls';
 import type { DroppedCode, Gap, Segment, SegmentId, Track } from '@hls-uplink/protocol';
-import type { ChannelEvent, Effect, SourceFacts } from './event.js';
+import type { ChannelEvent, Effect, MultivariantView, RecordingView, SourceFacts } from './event.js';
 import type { KeyPlace } from './i-frame.js';
 import type { Queue } from './queue.js';
+import type { DepartedKeys } from './departed-keys.js';
+import type { RecordedEntries } from './recorded-entries.js';
 
 /** Operator's settings of a channel. */
 export interface ChannelSettings {
@@ -18,6 +20,10 @@ export interface ChannelSettings {
   targetDuration?: number;
   /** I-frame playlists are published, too. */
   iFrames: boolean;
+  /** `--dvr`: what a second, longer window holds at least. */
+  dvr?: { segments: number; seconds: number };
+  /** `--event`: so long an event playlist may be, seconds. */
+  eventSeconds?: number;
   /** `--start-offset`, seconds, when set; for lives that begin. */
   startOffset?: number;
   /** `--away-timeout`: a stream ends that no source has delivered to for so long, milliseconds; without it, it waits. */
@@ -143,6 +149,48 @@ export interface LeftKey {
   deleting?: boolean;
 }
 
+/** A media playlist that keeps what the live one loses: `dvr` or `event`. */
+export interface Recording {
+  /** That its entries are of. */
+  life: number;
+  targetDuration: number;
+  startOffset?: number;
+  independent: boolean;
+  entries: RecordedEntries;
+  /** Of the playlist as a whole. */
+  dateRanges: DateRange[];
+  /** Longest duration of its versions, milliseconds. */
+  longestMs: number;
+  /** What the multivariant playlist says of it; kept for the VOD, which may come when that is known no more. */
+  stated?: { bandwidth: number; average: number };
+  /** It grows no more. */
+  closed: boolean;
+  /** The VOD playlist of it is stored. */
+  vodStored: boolean;
+  /** Of an event playlist only when its VOD is stored: whoever reads it back knows by that. */
+  endList: boolean;
+  dirty: boolean;
+  version: number;
+  inFlight?: { version: number; tail: number; endList: boolean };
+  storedVersion: number;
+  /** One is in the store. */
+  isThere: boolean;
+  /** Number of the last entry in a stored version; −1: none. */
+  storedTail: number;
+  storedEnd: boolean;
+  /** Its VOD playlist is on its way. */
+  vodInFlight: boolean;
+  /** What left it and no other playlist lists. */
+  left: DepartedKeys;
+}
+
+/** One multivariant playlist. */
+export interface MultivariantState {
+  version: number;
+  inFlight?: { version: number; text: string };
+  storedText: string;
+}
+
 /** One segmenter's session. */
 export interface SourceState {
   facts: SourceFacts;
@@ -238,6 +286,9 @@ export interface RenditionState {
   /** Its deadline passed with nothing delivered: gaps follow its siblings at once until it delivers or reconnects. */
   away: boolean;
   left: LeftKey[];
+  recordings: Partial<Record<RecordingView, Recording>>;
+  /** What the live playlist skipped though it is stored, until a version is stored without it; then it is recorded. */
+  skipped: { entry: Entry; sequence: number }[];
   /** The highest seen (`newestPeak`), 0 before; and what the average is made of. */
   peakBandwidth: number;
   totalBytes: number;
@@ -320,7 +371,11 @@ export interface ChannelState {
   endRequested: boolean;
   /** Events of the next life, held until this one's ENDLIST is stored. */
   held: Extract<ChannelEvent, { type: 'accepted' | 'refused' }>[];
-  multivariant: { version: number; inFlight?: { version: number; text: string }; storedText: string };
+  multivariant: MultivariantState;
+  /** Of the other kinds. */
+  multivariants: Partial<Record<Exclude<MultivariantView, 'live'>, MultivariantState>>;
+  /** The VOD that was made last, or is being made: the part of its names, and its multivariant playlist. */
+  vod?: { stamp: string; text: string; isDone: boolean };
 }
 
 /** One reduction under way: the state being changed and the effects so far. */

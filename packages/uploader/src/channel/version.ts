@@ -1,22 +1,13 @@
 import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
 import { carryDateRanges } from './date-range.js';
 import { buildIFrames } from './i-frame-playlist.js';
+import { mediaSegment, record } from './recording.js';
 import { deleteDue, leave, MOST_LEFT_KEYS } from './retention.js';
 import { hasSkipped, liveWindow, PLAYLIST_VERSION } from './rendition.js';
 import { answer } from './source.js';
 import { writeStateLine } from './state-line.js';
-import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
+import type { ChannelState, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
-
-const mediaSegment = (entry: Entry) => ({
-  uri: entry.uri,
-  duration90k: entry.end - entry.start,
-  programDateTimeMs: entry.dateMs,
-  discontinuity: entry.discontinuity,
-  gap: entry.gap,
-  ...(entry.encryption && { key: entry.encryption }),
-  ...(entry.dateRanges && { dateRanges: entry.dateRanges }),
-});
 
 /** Puts the newest version, when there is one that differs and none is in flight. */
 export function putVersion({ state, effects }: Turn, rendition: RenditionState): void {
@@ -71,7 +62,7 @@ function slideWindow(state: ChannelState, rendition: RenditionState): void {
   const { entries } = rendition;
   const unlisted = entries.findIndex((entry) => entry.number > rendition.storedTail);
   const wanted = windowStart(entries.map(mediaSegment), liveWindow(state));
-  const removed = leave(rendition, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
+  const removed = leave(state, rendition, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
   carryDateRanges(state, rendition, removed);
 }
 
@@ -92,6 +83,7 @@ export function versionStored(turn: Turn, rendition: RenditionState, version: nu
     delete entry.id;
   }
   rendition.storedVersion = version;
+  record(turn, rendition);
   deleteDue(turn, rendition);
 }
 

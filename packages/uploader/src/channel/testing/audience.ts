@@ -1,5 +1,6 @@
 import type { Announcement, SegmentId } from '@hls-uplink/protocol';
 import type { Effect } from '../event.js';
+import { Recordings } from './recordings.js';
 import type { WorldOptions } from './scene.js';
 import {
   faultsAcross,
@@ -42,7 +43,10 @@ export class Audience {
     encrypted: 0,
     clearAgain: 0,
     switches: 0,
+    recorded: 0,
+    vods: 0,
   };
+  readonly #recordings: Recordings;
   /** Announcements of `end` so far. */
   ends = 0;
   /** Keys of the segments that this uploader puts and has not answered, by session and index. */
@@ -52,7 +56,10 @@ export class Audience {
   /** Whose bytes a segment's key stands for. */
   readonly #meanings = new Map<string, string>();
   /** What has been listed: until when, for how long at most, and in how long a playlist, seconds. */
-  readonly #shown = new Map<string, { seconds: number; longest: number; removedAt?: number }>();
+  readonly #shown = new Map<
+    string,
+    { seconds: number; longest: number; listedIn: Set<string>; removedAt?: number }
+  >();
   /** Since when the store takes writes, the uploader runs and sources deliver; when each rendition was published and connected last. */
   #healthySince = 0;
   #deliveredAt = 0;
@@ -73,7 +80,9 @@ export class Audience {
     private readonly ownClocks = false,
     /** The rendition that has two sources, and whether they are the same encode. */
     private readonly spare?: WorldOptions['spare'],
-  ) {}
+  ) {
+    this.#recordings = new Recordings(store);
+  }
 
   connected(rendition: string): void {
     this.#movedAt.set(rendition, this.now());
@@ -124,7 +133,8 @@ export class Audience {
   /** A playlist was stored. */
   published(key: string, text: string): void {
     this.store.texts.set(key, text);
-    if (key.endsWith('/index.m3u8')) return this.publishVariants(key, text);
+    if (/\/index[^/]*$/.test(key)) return this.publishVariants(key, text);
+    if (/-(dvr|event|vod)\.m3u8$/.test(key)) return this.publishRecording(key, text);
     if (key.endsWith('-iframes.m3u8')) return this.publishIFrames(key, text);
     const now = see(text);
     const versions = this.versions.get(key) ?? [];
@@ -151,10 +161,7 @@ export class Audience {
       const fresh = before && !before.endList ? now.entries.filter(({ number }) => !listed.has(number)) : [];
       faults.push(...partialAmong(fresh, see(text)));
     }
-    const dependent = now.entries.find(({ uri }) =>
-      this.#dependent.has(this.#meanings.get(`live/${uri}`) ?? ''),
-    );
-    if (now.independent && dependent) faults.push(`rule 16: ${dependent.number} is not independent`);
+    faults.push(...this.dependentAmong(now));
     if (before?.independent && !now.independent) this.seen.withdrawn++;
     if (
       now.entries.some(
@@ -172,7 +179,8 @@ export class Audience {
     this.startedAt ??= this.now();
     const endings = versions.filter(({ endList }, i) => endList && !versions[i - 1]?.endList).length;
     if (endings > this.ends) faults.push('rule 18: ENDLIST, and no source has ended');
-    this.show(now, before);
+    this.show(key, now, before);
+    this.#recordings.listed(key, now);
     faults.push(...this.leftBehind(key, now));
     for (const fault of faults) this.fault(key, fault);
   }
@@ -196,6 +204,24 @@ export class Audience {
     if (isListed && before !== encryption)
       this.fault(key, 'rule 3 of DESIGN.md: listed, and its bytes change');
     this.store.segments.set(key, encryption);
+  }
+
+  private publishRecording(key: string, text: string): void {
+    const now = see(text);
+    const versions = this.versions.get(key) ?? [];
+    this.versions.set(key, versions);
+    const before = versions.at(-1);
+    const faults = this.#recordings.faultsOf(key, now, before);
+    faults.push(...this.dependentAmong(now));
+    this.seen[key.endsWith('-vod.m3u8') ? 'vods' : 'recorded']++;
+    versions.push(now);
+    this.show(key, now, before);
+    for (const fault of faults) this.fault(key, fault);
+  }
+
+  private dependentAmong({ independent, entries }: SeenPlaylist): string[] {
+    const dependent = entries.find(({ uri }) => this.#dependent.has(this.#meanings.get(`live/${uri}`) ?? ''));
+    return independent && dependent ? [`rule 16: ${dependent.number} is not independent`] : [];
   }
 
   /** It changes as a media playlist does, and shows all of each segment that the media playlist lists. */
@@ -231,7 +257,7 @@ export class Audience {
   /** Variants that are there, and none missing that a viewer has already seen (HLS-RULES 19). */
   private publishVariants(key: string, text: string): void {
     const variants = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    this.variants.push(variants);
+    if (key.endsWith('/index.m3u8')) this.variants.push(variants);
     const missing = variants.filter((uri) => !this.store.texts.has(`live/${uri}`));
     if (missing.length > 0) this.fault(key, `rule 19: ${missing.join(', ')} not there`);
     // What is not offered any more nobody plays.
@@ -261,17 +287,18 @@ export class Audience {
       this.fault(key, 'rule 7 of DESIGN.md: answered as published, and no playlist has listed it');
   }
 
-  private show(now: SeenPlaylist, before: SeenPlaylist | undefined): void {
+  private show(key: string, now: SeenPlaylist, before: SeenPlaylist | undefined): void {
     const listed = new Set(now.entries.map(({ uri }) => uri));
     for (const { uri } of before?.entries ?? []) {
       const shown = this.#shown.get(uri);
-      if (shown && !listed.has(uri)) shown.removedAt ??= this.now();
+      if (!shown || listed.has(uri) || !shown.listedIn.delete(key)) continue;
+      if (shown.listedIn.size === 0) shown.removedAt = this.now();
     }
     const total = now.entries.reduce((sum, { seconds }) => sum + seconds, 0);
     for (const { uri, seconds, gap } of now.entries) {
       if (gap) continue;
-      const longest = Math.max(total, this.#shown.get(uri)?.longest ?? 0);
-      this.#shown.set(uri, { seconds, longest });
+      const { longest = 0, listedIn = new Set<string>() } = this.#shown.get(uri) ?? {};
+      this.#shown.set(uri, { seconds, longest: Math.max(total, longest), listedIn: listedIn.add(key) });
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Key } from '@hls-uplink/hls';
 import type { Segment, SegmentId } from '@hls-uplink/protocol';
-import type { Effect, SourceFacts } from '../event.js';
+import type { Effect, SourceFacts, View } from '../event.js';
 import { deadline, openChannel, reduce } from '../reduce.js';
 import type { ReadBack } from '../reopen.js';
 import type { ChannelSettings, ChannelState } from '../state.js';
@@ -33,6 +33,8 @@ export class Rig {
   /** Of the media playlists, by key. */
   readonly texts = new Map<string, string>();
   readonly iFrames = new Map<string, string>();
+  /** The dvr, event and VOD playlists, and their multivariant ones, by key. */
+  readonly recorded = new Map<string, string>();
   multivariant = '';
   readonly answers: string[] = [];
   readonly deleted: string[] = [];
@@ -48,6 +50,7 @@ export class Rig {
     iFrames: (_rendition: string): 'stored' | 'failed' | 'held' => 'stored',
     multivariant: (): 'stored' | 'failed' | 'held' => 'stored',
     encryption: (_rendition: string, _index: number): Key | undefined => undefined,
+    recording: (_view: View, _rendition: string): 'stored' | 'failed' | 'held' => 'stored',
     tookMs: 50,
     deletes: true,
   };
@@ -87,18 +90,21 @@ export class Rig {
       }
       case 'put-playlist': {
         const { view, rendition, version, text } = effect;
-        const outcome = view === 'live' ? this.store.playlist(rendition) : this.store.iFrames(rendition);
+        const outcome = this.outcomeOf(view, rendition);
         if (outcome === 'held') return [];
         if (outcome === 'failed') return [{ type: 'playlist-failed', view, rendition, version }];
-        (view === 'live' ? this.texts : this.iFrames).set(effect.key, text);
+        const texts = { live: this.texts, 'i-frames': this.iFrames };
+        (view === 'live' || view === 'i-frames' ? texts[view] : this.recorded).set(effect.key, text);
         return [{ type: 'playlist-stored', view, rendition, version, tookMs: this.store.tookMs }];
       }
       case 'put-multivariant': {
         const outcome = this.store.multivariant();
         if (outcome === 'held') return [];
-        if (outcome === 'failed') return [{ type: 'multivariant-failed', version: effect.version }];
-        this.multivariant = effect.text;
-        return [{ type: 'multivariant-stored', version: effect.version }];
+        if (outcome === 'failed')
+          return [{ type: 'multivariant-failed', view: effect.view, version: effect.version }];
+        if (effect.view === 'live') this.multivariant = effect.text;
+        else this.recorded.set(effect.key, effect.text);
+        return [{ type: 'multivariant-stored', view: effect.view, version: effect.version }];
       }
       case 'answer': {
         const { answer, id } = effect;
@@ -119,6 +125,12 @@ export class Rig {
   private nameOf({ session, index }: SegmentId): string {
     const { rendition, source } = this.state.sources[session]!.facts;
     return `${rendition}${source === 'encoder' || source === '' ? '' : `~${source}`}/${index}`;
+  }
+
+  private outcomeOf(view: View, rendition: string): 'stored' | 'failed' | 'held' {
+    if (view === 'live') return this.store.playlist(rendition);
+    if (view === 'i-frames') return this.store.iFrames(rendition);
+    return this.store.recording(view, rendition);
   }
 
   /** Lets time pass, ticking at each deadline. */

@@ -1,5 +1,6 @@
 import type { FinalAnswer } from '@hls-uplink/protocol';
 import type { ChannelEvent } from '../event.js';
+import type { ChannelSettings } from '../state.js';
 import type { Audience, StoredObjects } from './audience.js';
 import type { Encoder } from './encoder.js';
 import type { Segmenter } from './segmenter.js';
@@ -31,6 +32,8 @@ export interface WorldOptions {
   ownEncoders?: Record<string, number>;
   /** The rendition that has a second source, `<rendition>~b`, and whether it is given the same encode. */
   spare?: { of: string; encode: 'same' | 'other' };
+  /** What else is published, as `--dvr` and `--event` say. */
+  recordings?: Pick<ChannelSettings, 'dvr' | 'eventSeconds'>;
   /** How many of the playlists the store refuses at random, 0 … 1. */
   refused?: number;
 }

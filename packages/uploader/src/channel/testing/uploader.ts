@@ -33,10 +33,10 @@ export class Uploader {
     this.life++;
     this.scene.audience.restarted(journal);
     if (journal === 'empty') this.journal = [];
-    const { window = 6 } = this.scene.options;
+    const { window = 6, recordings } = this.scene.options;
     const iFrames = !this.encrypts;
     const writer = `uploader-${this.life}`;
-    this.state = openChannel({ channel: 'live', window, iFrames, writer, fenced: true });
+    this.state = openChannel({ channel: 'live', window, iFrames, ...recordings, writer, fenced: true });
     const playlists = [...this.scene.store.texts].map(([key, text]) => ({ key, text }));
     this.happen({ type: 'opened', playlists });
     for (const { facts, tracks, announcement } of [...this.journal]) {
@@ -152,6 +152,7 @@ export class Uploader {
           this.scene.audience.fault(effect.key, 'rule 21: I-frames of what is encrypted');
         return this.putText(took, effect.key, effect.text, (stored) => ({
           type: stored ? 'multivariant-stored' : 'multivariant-failed',
+          view: effect.view,
           version: effect.version,
         }));
       case 'delete':

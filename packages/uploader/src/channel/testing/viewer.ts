@@ -16,6 +16,8 @@ export interface SeenPlaylist {
   mediaSequence: number;
   discontinuitySequence: number;
   independent: boolean;
+  /** EXT-X-PLAYLIST-TYPE */
+  type?: string;
   endList: boolean;
   entries: SeenEntry[];
 }
@@ -55,6 +57,7 @@ export function see(text: string): SeenPlaylist {
     mediaSequence,
     discontinuitySequence: value('DISCONTINUITY-SEQUENCE'),
     independent: text.includes('\n#EXT-X-INDEPENDENT-SEGMENTS'),
+    ...(/^#EXT-X-PLAYLIST-TYPE:/m.test(text) && { type: /^#EXT-X-PLAYLIST-TYPE:(.*)$/m.exec(text)![1]! }),
     endList: text.includes('\n#EXT-X-ENDLIST'),
     entries,
   };
@@ -117,7 +120,7 @@ export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[]
   }
   for (const entry of before.entries) {
     if (entry.number < now.mediaSequence) continue;
-    const same = now.entries.find((one) => one.number === entry.number);
+    const same = now.entries[entry.number - now.mediaSequence];
     if (JSON.stringify(same) !== JSON.stringify(entry)) faults.push(`rule 4: entry ${entry.number} changed`);
   }
   if (skipped && total(now) < 3 * now.targetDuration) {

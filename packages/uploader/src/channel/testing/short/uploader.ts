@@ -180,10 +180,11 @@ export class ShortUploader {
         });
       }
       case 'put-multivariant': {
-        const { key, text, version } = effect;
+        const { view, key, text, version } = effect;
         return this.#putText(took, key, text, (outcome) =>
           this.happen({
             type: outcome === 'stored' ? 'multivariant-stored' : 'multivariant-failed',
+            view,
             version,
           }),
         );

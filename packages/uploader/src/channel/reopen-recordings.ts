@@ -1,0 +1,83 @@
+import { parseMediaPlaylist } from '@hls-uplink/hls';
+import { errorText } from '@hls-uplink/runtime';
+import { DepartedKeys } from './departed-keys.js';
+import type { RecordingView } from './event.js';
+import { multivariantKeyOf, recordingKey, recordingOf } from './playlist-keys.js';
+import { RecordedEntries } from './recorded-entries.js';
+import { newRecording, record, RECORDING_VIEWS } from './recording.js';
+import { readRecordingLine } from './recording-line.js';
+import type { ReadBack } from './reopen.js';
+import type { Recording, RenditionState, Turn } from './state.js';
+
+/** Goes on with the `dvr` and `event` playlists that are in the store; the live ones have been read back. */
+export function reopenRecordings(turn: Turn, playlists: readonly ReadBack[]): void {
+  const { state, effects } = turn;
+  const { dvr, retention } = state.settings;
+  for (const { key, text } of playlists) {
+    const view = recordingOf(key);
+    const rendition = Object.values(state.renditions).find((one) => view && recordingKey(one, view) === key);
+    if (!view || !rendition) continue;
+    const recording = readRecording(turn, rendition, view, key, text);
+    if (view === 'dvr' && !dvr) {
+      // Not wanted any more: its segments go with the sweep of what no playlist names.
+      if (recording && retention !== 'keep')
+        effects.push({ type: 'delete', keys: [key, multivariantKeyOf(state.settings.channel, 'dvr')] });
+    } else if (recording) rendition.recordings[view] = recording;
+  }
+  for (const rendition of Object.values(state.renditions)) {
+    const names = new Set(
+      RECORDING_VIEWS.flatMap((view) => [...(rendition.recordings[view]?.entries ?? [])]).map(
+        ({ name }) => name,
+      ),
+    );
+    rendition.previous = rendition.previous.filter(
+      ({ key }) => !names.has(key.slice(key.lastIndexOf('/') + 1)),
+    );
+  }
+  for (const rendition of Object.values(state.renditions)) record(turn, rendition);
+}
+
+/** Undefined when it cannot be gone on with; then another is begun in its place. */
+function readRecording(
+  { state, effects }: Turn,
+  rendition: RenditionState,
+  view: RecordingView,
+  key: string,
+  text: string,
+): Recording | undefined {
+  try {
+    const playlist = parseMediaPlaylist(text);
+    const { mediaSequence, discontinuitySequence, segments, endList } = playlist;
+    const line = readRecordingLine(playlist);
+    if (line?.view !== view || line.rendition !== rendition.name)
+      throw new Error('it has no state line of its own');
+    const { targetDuration, startOffset, independentSegments } = playlist;
+    const entries = RecordedEntries.read(mediaSequence, discontinuitySequence, segments);
+    if (line.life > state.life || entries.count === 0 || entries.tail > rendition.storedTail)
+      throw new Error('it lists what the live playlist does not know of');
+    const { life, longestMs, stated, left } = line;
+    return {
+      ...newRecording({ life, targetDuration, ...(startOffset !== undefined && { startOffset }) }, view, 0),
+      independent: independentSegments,
+      entries,
+      dateRanges: segments.flatMap(({ dateRanges = [] }) => dateRanges),
+      longestMs,
+      ...(stated && { stated: { bandwidth: stated[0], average: stated[1] } }),
+      closed: endList,
+      vodStored: endList,
+      endList,
+      isThere: true,
+      storedTail: entries.tail,
+      storedEnd: endList,
+      left: DepartedKeys.read(`${state.settings.channel}/`, left),
+    };
+  } catch (error) {
+    effects.push({
+      type: 'report',
+      level: 'warn',
+      message: 'this playlist cannot be gone on with; another is begun in its place',
+      fields: { key, error: errorText(error) },
+    });
+    return undefined;
+  }
+}
