@@ -112,9 +112,10 @@ export class RecordedEntries {
     const { chunks, ...sums } = this.contents;
     const last = chunks.at(-1);
     const isFull = !last || last.entries.length >= CHUNK;
+    // Joined, the text is flat: concatenated it would be a tree, which every version had to walk.
     const chunk: Chunk = isFull
       ? { entries: [entry], text }
-      : { entries: [...last.entries, entry], text: `${last.text}\n${text}` };
+      : { entries: [...last.entries, entry], text: [last.text, text].join('\n') };
     return new RecordedEntries({
       ...sums,
       chunks: isFull ? [...chunks, chunk] : chunks.with(-1, chunk),
