@@ -11,6 +11,8 @@ export interface RecordedEntry {
   readonly duration90k: number;
   readonly dateMs: number;
   readonly discontinuity: boolean;
+  /** An EXT-X-KEY other than `NONE` holds behind it. */
+  readonly isKeyed: boolean;
   /** Of its text. */
   readonly length: number;
 }
@@ -97,9 +99,12 @@ export class RecordedEntries {
     return this.first !== undefined && number >= this.first.number && number <= this.tail;
   }
 
-  /** With one more; what date ranges it has are not taken. */
+  /** With one more, a clear one behind encrypted ones with `METHOD=NONE`; what date ranges it has are not taken. */
   with(number: number, segment: MediaSegment): RecordedEntries {
-    const text = renderMediaSegment({ ...segment, dateRanges: [] });
+    const isKeyed = this.last?.isKeyed ?? false;
+    // Those may have left the live playlist before this one came, and nothing of them is said there.
+    const key = segment.key ?? (isKeyed && !segment.gap ? ({ method: 'NONE' } as const) : undefined);
+    const text = renderMediaSegment({ ...segment, ...(key && { key }), dateRanges: [] });
     const { uri, gap, duration90k, programDateTimeMs: dateMs = 0, discontinuity } = segment;
     const entry: RecordedEntry = {
       number,
@@ -107,6 +112,7 @@ export class RecordedEntries {
       duration90k,
       dateMs,
       discontinuity,
+      isKeyed: key ? key.method !== 'NONE' : isKeyed,
       length: text.length,
     };
     const { chunks, ...sums } = this.contents;

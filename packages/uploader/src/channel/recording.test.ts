@@ -360,3 +360,23 @@ describe('the event playlist', () => {
     expect(deleted(next).filter((number) => number < 20)).toEqual([]);
   });
 });
+
+test('what is clear behind what is encrypted says so, though the live playlist has nothing of that any more', () => {
+  const key = { method: 'AES-128' as const, uri: 'a.key', iv: '0'.repeat(32) };
+  const one = { duration90k: 540_000, programDateTimeMs: 0, discontinuity: false, gap: false };
+  const text = RecordedEntries.from(0)
+    .with(7, { ...one, uri: '7.ts', key })
+    .with(8, { ...one, uri: '8.ts', gap: true })
+    .with(9, { ...one, uri: '9.ts' })
+    .with(10, { ...one, uri: '10.ts' })
+    .texts()
+    .join('\n');
+  expect(text.match(/EXT-X-KEY:METHOD=[A-Z0-9-]+|\d+\.ts/g)).toEqual([
+    'EXT-X-KEY:METHOD=AES-128',
+    '7.ts',
+    '8.ts',
+    'EXT-X-KEY:METHOD=NONE',
+    '9.ts',
+    '10.ts',
+  ]);
+});
