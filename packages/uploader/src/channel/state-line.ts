@@ -66,7 +66,10 @@ export type StateLine = z.infer<typeof stateLine>;
 export function writeStateLine(state: ChannelState, rendition: RenditionState): string {
   const below = `${state.settings.channel}/`.length;
   const sessions: StateLine['sessions'] = {};
-  const same = sourcesOf(state, rendition.name).filter((source) => source.same);
+  const active = activeAsListed(state, rendition);
+  const same = sourcesOf(state, rendition.name).filter(
+    (source) => source.same && active === rendition.active,
+  );
   for (const source of sourcesOf(state, rendition.name)) {
     const settled = settledWhenStored(state, source);
     const { listed } = source;
@@ -88,7 +91,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
     starts: rendition.entries.map((entry) => [entry.epoch, entry.start]),
     longestMs: rendition.entries[0]?.longestMs ?? 0,
     sessions,
-    ...(rendition.active !== undefined && { active: rendition.active }),
+    ...(active !== undefined && { active }),
     ...(same.length > 0 && { same: same.map(({ facts }) => facts.session) }),
     left: rendition.left.map(({ key, keepMs }) => [key.slice(below), keepMs]),
     ...((hasIFrames(state, rendition) || rendition.iFrames.isThere) && {
@@ -113,6 +116,15 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
     },
   };
   return COMMENT_PREFIX + JSON.stringify(line);
+}
+
+/** Until what it was changed with is listed, a successor must change it again: from the session that is listed. */
+function activeAsListed(state: ChannelState, { name, active }: RenditionState): string | undefined {
+  if (active === undefined || state.sources[active]?.changed === undefined) return active;
+  const listed = sourcesOf(state, name).flatMap((source) =>
+    source.listed ? [{ ...source.listed, session: source.facts.session }] : [],
+  );
+  return listed.sort((a, b) => a.epoch - b.epoch || a.end - b.end).at(-1)?.session ?? active;
 }
 
 /**
