@@ -1,5 +1,5 @@
 import { formatExtinf } from './extinf.js';
-import { headLines, writableUri } from './lines.js';
+import { commentLine, headLines, writableUri } from './lines.js';
 import type { MediaSegment } from './media-segment.js';
 import { formatProgramDateTime } from './program-date-time.js';
 import type { MediaPlaylist } from './playlist.js';
@@ -22,13 +22,14 @@ export interface IFrame extends MediaSegment {
 export type IFramePlaylist = Pick<
   MediaPlaylist,
   'version' | 'targetDuration' | 'mediaSequence' | 'discontinuitySequence' | 'endList'
-> & { segments: IFrame[] };
+> & { segments: IFrame[]; comments?: readonly string[] };
 
 /** The playlist as text (RFC 8216 §4.3.3.6); ends in a newline. */
 export function renderIFramePlaylist(playlist: IFramePlaylist): string {
   return [
     ...headLines(playlist),
     '#EXT-X-I-FRAMES-ONLY',
+    ...(playlist.comments ?? []).map(commentLine),
     ...playlist.segments.flatMap(iFrameLines),
     ...(playlist.endList ? ['#EXT-X-ENDLIST'] : []),
     '',

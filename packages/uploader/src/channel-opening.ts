@@ -34,7 +34,7 @@ export class ChannelOpening {
   #hasSource = false;
   #other: Owner | undefined;
   #look = new AbortController();
-  #waiting: (() => void)[] = [];
+  #found: { promise: Promise<void>; resolve: () => void } = unfound();
 
   constructor(options: ChannelOpeningOptions) {
     this.#options = options;
@@ -50,7 +50,7 @@ export class ChannelOpening {
   sourceCame(): Promise<void> {
     this.#hasSource = true;
     this.#look.abort();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return this.#found.promise;
   }
 
   /** The playlists, once the channel is this uploader's to go on with. @param known keys, for stores that cannot list */
@@ -115,11 +115,17 @@ export class ChannelOpening {
     }
     this.#other = waits ? found : undefined;
     if (!waits) return false;
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#found.resolve();
+    this.#found = unfound();
     await sleep(clock.clock, LOOK_MS, this.#look.signal);
     this.#look = new AbortController();
     return true;
   }
+}
+
+function unfound(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => undefined;
+  return { promise: new Promise((done) => (resolve = done)), resolve: () => resolve() };
 }
 
 /** What is stopped is waited for. */

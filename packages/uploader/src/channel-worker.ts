@@ -163,6 +163,7 @@ export class ChannelWorker {
 
   /** As `open`, for a source that is there. @returns who else publishes the channel, when it is that one's */
   async openFor(playlistKey: string): Promise<Owner | undefined> {
+    if (this.#isOpen) return undefined;
     await Promise.race([this.open(playlistKey), this.#opening.sourceCame()]);
     return this.#opening.other;
   }

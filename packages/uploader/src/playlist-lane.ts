@@ -153,10 +153,7 @@ export class PlaylistLane {
 const isOvertaken = (error: unknown): boolean =>
   error instanceof StoreError && (error.code === 'changed' || error.code === 'exists');
 
-/** An I-frame playlist says nothing of its owner: it only ever follows its media playlist. */
 function isOf(text: string, owner: Owner): boolean {
   const found = ownerOf(text);
-  return (
-    text.includes('#EXT-X-I-FRAMES-ONLY') || (found?.writer === owner.writer && found.term === owner.term)
-  );
+  return found?.writer === owner.writer && found.term === owner.term;
 }

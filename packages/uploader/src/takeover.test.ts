@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { RefusedCode } from '@hls-uplink/protocol';
 import { ManualClock } from '@hls-uplink/runtime';
 import { ownerOf } from './channel/ownership.js';
@@ -24,7 +24,7 @@ class Source implements SourceLink {
   ) {
     this.facts = {
       rendition: 'main',
-      source: name,
+      source: 'box',
       session: SESSIONS[name],
       target: 6,
       renditions: ['main'],
@@ -66,6 +66,8 @@ class Source implements SourceLink {
     await this.worker.accept(segment);
   }
 }
+
+jest.setTimeout(20_000);
 
 describe('two uploaders on one store', () => {
   const clock = new ManualClock(1e12);

@@ -1,9 +1,9 @@
 import { followSequence } from './discontinuity.js';
 import { appendGap, appendSegment } from './entry.js';
 import { dateOf, epochOf } from './epoch.js';
-import { segmentKey, upload } from './item.js';
+import { lose, segmentKey, upload } from './item.js';
 import { MISFITS, tellMisfit } from './misfit.js';
-import { lostAt } from './rendition.js';
+import { hasSkipped, lostAt } from './rendition.js';
 import { remove } from './retention.js';
 import { answer, hasChanged, hasLeft } from './source.js';
 import type { ChannelState, Entry, Item, Misfit, RenditionState, Turn } from './state.js';
@@ -45,8 +45,9 @@ export function leaveAlignment(turn: Turn, rendition: RenditionState, why: Misfi
 /** The rendition's boundaries are its own: number after number, with the discontinuities of the channel. */
 export function listNextAlone(turn: Turn, rendition: RenditionState): boolean {
   const { state } = turn;
-  const item = rendition.queue.first;
-  if (!item) return listAway(turn, rendition);
+  const first = rendition.queue.first;
+  if (!first) return listAway(turn, rendition);
+  const item = isOverdue(turn, rendition, first) ? lose(turn, rendition, first, 'late') : first;
   if (item.state === 'undecided') upload(turn, rendition, item);
   if (item.state !== 'stored' && item.state !== 'lost') return false;
   const previous = rendition.entries.at(-1);
@@ -140,7 +141,7 @@ function longestAbsence({ settings, target }: ChannelState): number {
 /** Its source is away and its siblings go on: a gap for each target duration that they are ahead (HLS-RULES 6). */
 function listAway(turn: Turn, rendition: RenditionState): boolean {
   const { state, at } = turn;
-  const ticks = state.target! * TICKS_PER_SECOND;
+  const ticks = Math.round(state.target! * TICKS_PER_SECOND);
   const ahead = overtakenBy(state, rendition);
   if (ahead < ticks) return false;
   if (!rendition.away && !hasLeft(state, rendition.name)) {
@@ -154,10 +155,16 @@ function listAway(turn: Turn, rendition: RenditionState): boolean {
   return true;
 }
 
-/** How far a sibling's published entries go further, ticks; 0 while anything is queued. */
+/** Its bytes are not here, and its siblings have published what is of this time. */
+function isOverdue({ state, at }: Turn, rendition: RenditionState, item: Item): boolean {
+  if (item.state !== 'awaiting' || hasSkipped(state, rendition)) return false;
+  return overtakenBy(state, rendition) >= state.target! * TICKS_PER_SECOND && at >= lostAt(state, rendition);
+}
+
+/** How far a sibling's published entries go further, ticks; 0 while anything is queued whose bytes are here. */
 export function overtakenBy(state: ChannelState, rendition: RenditionState): number {
   const last = rendition.entries.at(-1);
-  if (!last || rendition.queue.length > 0) return 0;
+  if (!last || rendition.queue.items.some((item) => item.state !== 'awaiting')) return 0;
   const edges = Object.values(state.renditions).flatMap(({ name, entries, storedTail }) => {
     const edge = entries.findLast(({ number, gap }) => number <= storedTail && !gap);
     return edge && name !== rendition.name ? [endDate(edge)] : [];

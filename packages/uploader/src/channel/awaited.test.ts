@@ -33,6 +33,24 @@ describe('what is announced while its bytes are elsewhere', () => {
     expect(answersOf(rig, 'low', 'published')).toEqual([0, 1, 2]);
   });
 
+  test('is lost by deadline in a rendition that counts alone, too', () => {
+    const rig = Rig.live(BOTH, 4);
+    rig.state = {
+      ...rig.state,
+      renditions: { ...rig.state.renditions, low: { ...rig.state.renditions['low']!, alone: true } },
+    };
+    rig.told('low', 4);
+    for (let i = 4; i < 9; i++) rig.step(['mid'], i);
+    expect(answersOf(rig, 'low', 'late')).toEqual([4]);
+    expect(rig.playlist('low').entries.at(-1)!.number).toBeGreaterThanOrEqual(7);
+    expect(
+      rig
+        .playlist('low')
+        .entries.filter(({ number }) => number > 3)
+        .every(({ gap }) => gap),
+    ).toBe(true);
+  });
+
   test('and told again changes nothing', () => {
     const rig = Rig.live(['low'], 4);
     rig.to(60);

@@ -334,3 +334,23 @@ describe('property: whatever happens to renditions with encoders of their own', 
       expect([what, occurred[what]! > runs / 10]).toEqual([what, true]);
   });
 });
+
+test('a rendition that counts alone has gaps of whole ticks, whatever the segment duration', () => {
+  const target = 2.13333;
+  const rig = new Rig();
+  for (const name of BOTH) rig.connect(name, { renditions: BOTH, target });
+  const end = (i: number): number => Math.round(i * target * 90_000) / 90_000;
+  const step = (name: string, i: number): void => rig.segment(name, i, end(i), end(i + 1));
+  for (let i = 0; i < 4; i++) {
+    rig.to(end(i + 1));
+    for (const name of BOTH) step(name, i);
+  }
+  const { low } = rig.state.renditions;
+  rig.state = { ...rig.state, renditions: { ...rig.state.renditions, low: { ...low!, alone: true } } };
+  rig.happen({ type: 'disconnected', session: sessionOf('low') });
+  for (let i = 4; i < 12; i++) {
+    rig.to(end(i + 1));
+    step('mid', i);
+  }
+  expect(rig.playlist('low').entries.filter(({ gap }) => gap).length).toBeGreaterThan(3);
+});

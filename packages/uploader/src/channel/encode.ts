@@ -37,7 +37,10 @@ export function isSpare(state: ChannelState, rendition: RenditionState, source: 
 /** Another source delivers to the rendition, or is there to do so. */
 export function hasOthers(state: ChannelState, { name }: RenditionState, { facts }: SourceState): boolean {
   return sourcesOf(state, name).some(
-    (other) => other.facts.source !== facts.source && (other.connected || other.deliveredMs !== undefined),
+    (other) =>
+      other.facts.source !== facts.source &&
+      // Of a session that was read back nobody knows whose it was, and whether it comes again.
+      (other.connected || (!other.gone && other.facts.source !== '' && other.deliveredMs !== undefined)),
   );
 }
 

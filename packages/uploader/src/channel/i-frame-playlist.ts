@@ -1,5 +1,6 @@
 import { renderIFramePlaylist } from '@hls-uplink/hls';
 import { hasIFrames, iFramesKey, iFramesOf } from './i-frame.js';
+import { ownerComments } from './ownership.js';
 import { PLAYLIST_VERSION } from './rendition.js';
 import { deleteDue } from './retention.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
@@ -16,6 +17,7 @@ export function buildIFrames(state: ChannelState, rendition: RenditionState): vo
       discontinuitySequence: rendition.discontinuitySequence,
       segments: rendition.entries.flatMap(iFramesOf),
       endList: rendition.endList,
+      comments: ownerComments(state),
     }),
   };
 }

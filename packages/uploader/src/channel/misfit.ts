@@ -15,7 +15,7 @@ export const MISFITS: Record<Misfit['why'], Misfit> = {
   clock: {
     why: 'clock',
     remedy:
-      'its encoder runs on a clock of its own, or was restarted alone: make all renditions with one ffmpeg, or give all encoders one clock with -copyts',
+      'its encoder runs on a clock of its own, or was restarted alone: make all renditions with one ffmpeg, or give all encoders one source with -copyts and -force_key_frames source',
   },
   gop: {
     why: 'gop',

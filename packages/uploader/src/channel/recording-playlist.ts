@@ -88,6 +88,13 @@ export function recordingStored(
   deleteDeparted(turn, rendition, recording);
 }
 
+/** What stands in the store of recordings that are not wanted any more. */
+export function deleteUnwanted({ state, effects }: Turn): void {
+  if (state.unwanted.length === 0) return;
+  effects.push({ type: 'delete', keys: [...new Set(state.unwanted)] });
+  state.unwanted = [];
+}
+
 export function recordingFailed({ recordings }: RenditionState, view: RecordingView, version: number): void {
   const recording = recordings[view];
   if (recording?.inFlight?.version !== version) return;

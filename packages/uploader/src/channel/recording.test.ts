@@ -361,6 +361,19 @@ describe('the event playlist', () => {
   });
 });
 
+test('a dvr playlist that is not wanted any more is deleted once the channel is this uploader’s, not before', () => {
+  const first = Rig.live(['low'], 4, { dvr: { segments: 20, seconds: 0 }, fenced: true });
+  const playlists = [
+    { key: 'live/index.m3u8', text: first.multivariant },
+    ...[...first.texts, ...first.recorded].map(([key, text]) => ({ key, text })),
+  ];
+  const rig = new Rig(playlists, { fenced: true, writer: 'second' }, first.at);
+  rig.connect('low');
+  expect(rig.deleted).toEqual([]);
+  rig.segment('low', 4, 24, 30);
+  expect(rig.deleted).toEqual(['live/low-dvr.m3u8', 'live/index-dvr.m3u8']);
+});
+
 test('what is clear behind what is encrypted says so, though the live playlist has nothing of that any more', () => {
   const key = { method: 'AES-128' as const, uri: 'a.key', iv: '0'.repeat(32) };
   const one = { duration90k: 540_000, programDateTimeMs: 0, discontinuity: false, gap: false };

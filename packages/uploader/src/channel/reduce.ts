@@ -14,7 +14,7 @@ import { takeOver } from './ownership.js';
 import { recordingKey } from './playlist-keys.js';
 import { advance } from './publish.js';
 import { RECORDING_VIEWS } from './recording.js';
-import { putRecordings, recordingFailed, recordingStored } from './recording-playlist.js';
+import { deleteUnwanted, putRecordings, recordingFailed, recordingStored } from './recording-playlist.js';
 import { reopen } from './reopen.js';
 import { renditionOf } from './rendition.js';
 import { connect, disconnect, waitingSpares } from './source.js';
@@ -40,6 +40,7 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     at: 0,
     term: 1,
     owned: true,
+    unwanted: [],
     firstEpoch: 1,
     lifeStartMs: 0,
     firstNumber: 0,
@@ -225,6 +226,7 @@ function proceed(turn: Turn, isUnlisted: boolean): void {
   stall(turn);
   end(turn);
   if (takeOver(turn)) {
+    deleteUnwanted(turn);
     makeVod(turn);
     for (const rendition of renditions) {
       putVersion(turn, rendition);

@@ -11,7 +11,7 @@ import type { Recording, RenditionState, Turn } from './state.js';
 
 /** Goes on with the `dvr` and `event` playlists that are in the store; the live ones have been read back. */
 export function reopenRecordings(turn: Turn, playlists: readonly ReadBack[]): void {
-  const { state, effects } = turn;
+  const { state } = turn;
   const { dvr, retention } = state.settings;
   for (const { key, text } of playlists) {
     const view = recordingOf(key);
@@ -21,7 +21,7 @@ export function reopenRecordings(turn: Turn, playlists: readonly ReadBack[]): vo
     if (view === 'dvr' && !dvr) {
       // Not wanted any more: its segments go with the sweep of what no playlist names.
       if (recording && retention !== 'keep')
-        effects.push({ type: 'delete', keys: [key, multivariantKeyOf(state.settings.channel, 'dvr')] });
+        state.unwanted.push(key, multivariantKeyOf(state.settings.channel, 'dvr'));
     } else if (recording) rendition.recordings[view] = recording;
   }
   for (const rendition of Object.values(state.renditions)) {

@@ -5,6 +5,8 @@ import { TICKS_PER_MS } from './ticks.js';
 
 /** Keys beyond these, oldest first, are left to the sweep of what nobody names. */
 export const MOST_LEFT_KEYS = 300;
+/** Entries that the live playlist skipped before anybody saw them, and recordings are to have; of more the oldest are gaps there. */
+const MOST_SKIPPED = 1000;
 
 /**
  * The first entries leave with the next version, and how long their keys must stay (HLS-RULES 10); those of what is recorded
@@ -18,6 +20,7 @@ export function leave({ life }: ChannelState, rendition: RenditionState, count: 
       rendition.skipped.push({ entry, sequence: rendition.discontinuitySequence });
     if (entry.discontinuity) rendition.discontinuitySequence++;
   }
+  rendition.skipped.splice(0, Math.max(0, rendition.skipped.length - MOST_SKIPPED));
   rendition.iFrames.sequence += removed.reduce((sum, entry) => sum + iFrameCount(entry), 0);
   return removed;
 }

@@ -45,7 +45,8 @@ export function connect({ state, at }: Turn, facts: SourceFacts, replayed: boole
     if (isActive) rendition.active = facts.session;
   }
   if (rendition.active === undefined || rendition.active === facts.session) {
-    source.deliveredMs = at;
+    // A connection alone is no delivery, however often it comes back.
+    source.deliveredMs ??= at;
     rendition.away = false;
     rendition.updatedMs = at;
   }

@@ -43,6 +43,19 @@ describe('two sources of the same encode', () => {
     whole(rig);
   });
 
+  test('what waited when the next one came, after the time to take over and before its tick, is taken in whole', () => {
+    const rig = Rig.live(ALL, 5);
+    rig.at += 6000;
+    rig.segment('low~b', 5, 30, 36);
+    rig.segment('mid', 5, 30, 36);
+    rig.at += 6000;
+    rig.segment('low~b', 6, 36, 42);
+    rig.segment('mid', 6, 36, 42);
+    rig.to(45);
+    whole(rig);
+    expect(rig.entries('low')).toMatch(/5 6$/);
+  });
+
   test('what the spare has is kept until viewers have it from the other', () => {
     const rig = Rig.live(ALL, 5);
     rig.store.playlist = (rendition) => (rendition === 'low' ? 'held' : 'stored');
@@ -270,6 +283,22 @@ describe('two sources of different encodes', () => {
     rig.to(6 * i + 6);
     for (const one of who) rig.segment(one, i, 6 * i, 6 * i + 6, one === 'low~b' ? { encode: 1 } : {});
   };
+
+  test('a connection of the active one that brings nothing is no delivery', () => {
+    const rig = start();
+    const only = (i: number): void => both(rig, i, ['mid', 'low~b']);
+    lose(rig, 'low');
+    only(5);
+    rig.connect('low');
+    lose(rig, 'low');
+    for (let i = 6; i < 9; i++) {
+      only(i);
+      rig.connect('low');
+    }
+    expect(rig.answers.filter((answer) => /^low~b\/[6-8] (?!published)/.test(answer))).toEqual([]);
+    expect(rig.entries('low')).toMatch(/4 5G 6D 7 8$/);
+    expect(rig.state.renditions['low']!.counts.switches).toBe(1);
+  });
 
   test('one is published, nothing is mixed', () => {
     const rig = start();

@@ -333,6 +333,8 @@ export interface ChannelState {
   term: number;
   /** All that was published before is written back as this uploader's, or about to be; before, nothing else is written. */
   owned: boolean;
+  /** Keys of playlists that the operator's settings have no more; they are deleted once the channel is this uploader's. */
+  unwanted: string[];
   /** What the segmenters cut by, seconds; the first source's. */
   target?: number;
   /** EXT-X-TARGETDURATION, fixed for the life. */

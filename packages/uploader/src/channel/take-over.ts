@@ -36,7 +36,8 @@ export function useSpares(turn: Turn, rendition: RenditionState): boolean {
 
 /** The queue takes no drafts. */
 function undrafted(spares: readonly Spare[]): readonly Spare[] {
-  return isDraft(spares) ? original(spares as Spare[]) : spares;
+  const all = isDraft(spares) ? original(spares as Spare[]) : spares;
+  return all.map((spare) => (isDraft(spare) ? original(spare) : spare));
 }
 
 function decide(turn: Turn, rendition: RenditionState, spare: Spare): void {
@@ -49,7 +50,8 @@ function decide(turn: Turn, rendition: RenditionState, spare: Spare): void {
     case 'replace': {
       const { id, answered, state } = found.rival;
       rendition.queue = rendition.queue.without(id);
-      if (!answered) answer(turn, id, { type: 'dropped', code: state === 'lost' ? 'duplicate' : 'partial' });
+      const code = state === 'undecided' ? 'partial' : 'duplicate';
+      if (!answered) answer(turn, id, { type: 'dropped', code });
       return takeIn(turn, rendition, [spare], found.place);
     }
     case 'take':
@@ -96,7 +98,8 @@ function judge(
   if (rival) {
     const isPartial = rival.state === 'undecided' && !(rival.fromStart && rival.toCut);
     const isLonger = place.end - place.start > rival.end - rival.start + frame;
-    const isBetter = !isLost && (rival.state === 'lost' || (isPartial && isLonger));
+    const isBetter =
+      !isLost && (rival.state === 'lost' || rival.state === 'awaiting' || (isPartial && isLonger));
     return isBetter ? { verdict: 'replace', rival, place } : WAIT;
   }
   return active || (!isLost && isPassed(state, rendition, spare, place)) ? { verdict: 'take', place } : WAIT;
@@ -164,7 +167,10 @@ function takeOver(turn: Turn, rendition: RenditionState): void {
   if (fresh.length > 0) {
     other.changed = fresh[0]!.announcement.index;
     takeIn(turn, rendition, fresh);
-  } else if (!breaksAhead(state, rendition)) state.breakNext = true;
+  } else if (!breaksAhead(state, rendition)) {
+    other.changed = (other.last?.index ?? other.settled) + 1;
+    if (!rendition.alone) state.breakNext = true;
+  }
 }
 
 /** Nothing of it is published yet in this life, or its next entries begin with a discontinuity that others have listed. */

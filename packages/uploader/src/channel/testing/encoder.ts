@@ -24,7 +24,12 @@ export class Encoder {
   /** Of the picture just now, unwrapped; undefined while it is stopped. */
   pts(): number | undefined {
     if (!this.clock) return undefined;
-    return this.clock.basePts + Math.round((this.scene.time.now - this.clock.baseMs) * 90);
+    return this.clock.basePts + Math.round(((this.scene.time.now - this.clock.baseMs) * 90) / this.pace);
+  }
+
+  /** What a millisecond of its clock takes, milliseconds. */
+  private get pace(): number {
+    return 1 + (this.scene.options.driftPpm ?? 0) / 1e6;
   }
 
   private keyPicture(clock: NonNullable<Encoder['clock']>): void {
@@ -36,6 +41,6 @@ export class Encoder {
       happened.wraps++;
     for (const segmenter of segmenters.values())
       if (segmenter.up && this.feeds(segmenter.rendition)) segmenter.takeKey(pts);
-    time.at(clock.baseMs + (clock.pictures * this.gop90k) / 90, () => this.keyPicture(clock));
+    time.at(clock.baseMs + ((clock.pictures * this.gop90k) / 90) * this.pace, () => this.keyPicture(clock));
   }
 }

@@ -24,6 +24,8 @@ export interface WorldOptions {
   /** Raw PTS of the encoder's first picture. */
   firstPts?: number;
   declared?: boolean;
+  /** By how much the encoder's clock is slower than the wall clock, millionths. */
+  driftPpm?: number;
   /** Whether segments are encrypted at first. */
   encrypted?: boolean;
   /** The segmenters are on other machines: what the bytes of a segment take to come, milliseconds. */

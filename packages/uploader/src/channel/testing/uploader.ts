@@ -19,7 +19,7 @@ function keyOf({ session, index }: SegmentId): Extract<Key, { method: 'AES-128' 
 
 /** The uploader, its journal and the way to its store, in simulated time. */
 export class Uploader {
-  private state: ChannelState | undefined;
+  state: ChannelState | undefined;
   private journal: Journalled[] = [];
   private life = 0;
   private storeUp = true;
