@@ -13,7 +13,7 @@ import { ended, expectOnlyGaps, type ObservedSegment, type Report, type Watcher 
 
 const TARGET_SECONDS = 4;
 /** Seconds that a published stream is watched before and after what happens to it. */
-const CALM_SECONDS = 3 * TARGET_SECONDS;
+const CALM_SECONDS = 2 * TARGET_SECONDS;
 const MOST_MS = 120_000;
 
 async function beginCalmly(options: LiveOptions = {}): Promise<Stage> {

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { planOf, shrunk, type Plan } from './testing/short/plan.js';
 import { ShortWorld } from './testing/short/world.js';
 
-const RUNS = Number(process.env['SHORT_RUNS'] ?? 10_000);
+const RUNS = Number(process.env['SHORT_RUNS'] ?? 40_000);
 /** Of the first sequence; `SHORT_SEED=n SHORT_RUNS=1` repeats one alone. */
 const SEED = Number(process.env['SHORT_SEED'] ?? process.env['FC_SEED'] ?? 1);
 /** So many of them go through the pure `reduce`, too. */

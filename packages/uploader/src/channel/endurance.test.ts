@@ -11,7 +11,7 @@ test('30 hours: the wrap, a drift of 100 ppm and a restart each hour; memory and
   const world = World.live(RENDITIONS, 1, {
     firstPts: 2 ** 33 - (HOUR_MS / 2) * 90,
     driftPpm: 100,
-    recordings: { dvr: { segments: 100, seconds: 0 } },
+    recordings: { dvr: { segments: 20, seconds: 0 } },
   });
   const restarts = [
     (): void => {

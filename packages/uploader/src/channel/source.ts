@@ -45,8 +45,9 @@ export function connect({ state, at }: Turn, facts: SourceFacts, replayed: boole
     if (isActive) rendition.active = facts.session;
   }
   if (rendition.active === undefined || rendition.active === facts.session) {
-    // A connection alone is no delivery, however often it comes back.
     source.deliveredMs ??= at;
+    // It has its time anew, but not again and again without a delivery.
+    if (source.deliveredMs >= (source.cameMs ?? 0)) source.cameMs = at;
     rendition.away = false;
     rendition.updatedMs = at;
   }

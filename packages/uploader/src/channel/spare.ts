@@ -117,8 +117,12 @@ export function standbyOf(state: ChannelState, rendition: RenditionState): Sourc
 export function takeOverAt(state: ChannelState, rendition: RenditionState): number | undefined {
   const active = activeOf(state, rendition);
   const due = standbyOf(state, rendition).map((source) => patienceMs(state, source));
-  return active && due.length > 0 ? (active.deliveredMs ?? 0) + Math.min(...due) : undefined;
+  return active && due.length > 0 ? heardMs(active) + Math.min(...due) : undefined;
 }
+
+/** Since when its patience is counted, milliseconds. */
+export const heardMs = ({ deliveredMs = 0, cameMs = 0 }: SourceState): number =>
+  Math.max(deliveredMs, cameMs);
 
 /** How many of each source may wait: as many as may wait to be published. */
 function mostSpares({ settings, targetDuration }: ChannelState): number {

@@ -216,6 +216,8 @@ export interface SourceState {
   /** Where its newest announcement ended (raw), and when that came. */
   endPts?: number;
   deliveredMs?: number;
+  /** When it was first connected since then, as the active one. */
+  cameMs?: number;
   /** Its newest key pictures. */
   prints: readonly KeyPrint[];
   /** Of a spare: the same encode as the active source's, as far as the two have been compared. */

@@ -7,6 +7,7 @@ import { answer, sourcesOf } from './source.js';
 import {
   dropSpare,
   hasJustDelivered,
+  heardMs,
   newestOf,
   patienceMs,
   placeSpare,
@@ -140,11 +141,11 @@ function takeOver(turn: Turn, rendition: RenditionState): void {
   const { state, at } = turn;
   if (rendition.active === undefined) return;
   const active = activeOf(state, rendition);
-  const deliveredMs = active?.deliveredMs ?? 0;
+  const since = active ? heardMs(active) : 0;
   const standby = standbyOf(state, rendition);
   const of = ({ facts }: SourceState): Spare[] =>
     rendition.spares.filter(({ announcement }) => announcement.session === facts.session);
-  const isOverdue = (source: SourceState): boolean => at >= deliveredMs + patienceMs(state, source);
+  const isOverdue = (source: SourceState): boolean => at >= since + patienceMs(state, source);
   const alike = standby.find(
     (source) =>
       source.same &&

@@ -501,10 +501,19 @@ export class ShortViewers {
     }
   }
 
+  /** When a rendition listed what comes after a slot that has no number: from then on it can have none. */
+  #goneBy(slot: number): number {
+    if ([...this.#lines.values()].some((line) => line.slot === slot)) return Infinity;
+    const later = [...this.#views.values()].flatMap(({ entries }) =>
+      entries.filter((entry) => (this.#factOf(entry)?.slot ?? -1) > slot),
+    );
+    return Math.min(...later.map(({ decidedAt }) => decidedAt));
+  }
+
   #needless(view: View, had: Map<number, number>, from: number, to: number, decidedAt: number): void {
     for (let slot = from; slot < to; slot++) {
       const acceptedAt = had.get(slot);
-      if (acceptedAt === undefined || acceptedAt >= decidedAt) continue;
+      if (acceptedAt === undefined || acceptedAt >= Math.min(decidedAt, this.#goneBy(slot))) continue;
       this.fault(
         view.name,
         `rule 6 of DESIGN.md: segment ${slot} was accepted ${decidedAt - acceptedAt} ms before it was gone by`,
