@@ -1,16 +1,9 @@
 import type { DateRange } from '@hls-uplink/hls';
-import type {
-  Announcement,
-  Gap,
-  RefusedCode,
-  Segment,
-  SegmentId,
-  Tracks,
-  UploaderMessage,
-} from '@hls-uplink/protocol';
+import type { Announcement, Gap, Segment, SegmentId, Tracks } from '@hls-uplink/protocol';
 import { errorText, type Logger } from '@hls-uplink/runtime';
 import type { ChannelEvent, Effect, SourceFacts } from './channel/event.js';
 import type { Owner } from './channel/ownership.js';
+import { playlistKeyOf } from './channel/playlist-keys.js';
 import { isSettled } from './channel/source.js';
 import type { ChannelSettings, ChannelState } from './channel/state.js';
 import type { ChannelLogic } from './channel-logic.js';
@@ -22,6 +15,7 @@ import { LiveMark } from './live-mark.js';
 import type { OwnSpool } from './own-spool.js';
 import type { PlaylistPut } from './playlist-lane.js';
 import type { SegmentJob } from './segment-lane.js';
+import type { SourceLink } from './source-link.js';
 import type { SteadyClock } from './steady-clock.js';
 import type { StoreLanes } from './store-lanes.js';
 import { Sweep } from './sweep.js';
@@ -50,14 +44,6 @@ export interface ChannelWorkerOptions {
   after?: Promise<unknown>;
   /** The store has what neither this uploader wrote nor has read: the channel must be read again. */
   overtaken: (worker: ChannelWorker) => void;
-}
-
-/** A connected source, as the worker sees it. */
-export interface SourceLink {
-  readonly facts: SourceFacts;
-  tell(message: UploaderMessage): void;
-  /** The connection ends; the source may come again. */
-  refuse(code: RefusedCode, reason: string): void;
 }
 
 /** What was dropped the state counts, for each rendition. */
@@ -409,12 +395,4 @@ export class ChannelWorker {
       });
     }
   }
-}
-
-/** Key of a rendition's media playlist. */
-export function playlistKeyOf(
-  channel: string,
-  { rendition, names }: Pick<SourceFacts, 'rendition' | 'names'>,
-): string {
-  return `${channel}/${names?.index ?? `${rendition}.m3u8`}`;
 }

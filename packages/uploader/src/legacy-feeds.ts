@@ -11,17 +11,15 @@ import {
   ptsDuration,
   renditionName,
   type LegacyLine,
-  type RefusedCode,
   type Segment,
   type SegmentId,
-  type UploaderMessage,
 } from '@hls-uplink/protocol';
 import { errorCode, errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
-import type { SourceFacts } from './channel/event.js';
 import type { Channels } from './channels.js';
-import type { ChannelWorker, SourceLink } from './channel-worker.js';
+import type { ChannelWorker } from './channel-worker.js';
 import { JournalError, type Journal } from './journal.js';
 import type { LegacyRecord, NewRecord } from './journal-record.js';
+import { LegacyFeed } from './legacy-feed.js';
 import { tablesFirst } from './leading-tables.js';
 import type { OwnSpool, Receiver } from './own-spool.js';
 import { SegmentProbe, type ProbedSegment } from './segment-probe.js';
@@ -55,20 +53,6 @@ const SILENT_SEGMENTS = 4;
 const LEAST_SILENCE_MS = 30_000;
 /** What is remembered of a feed that never came back, milliseconds. */
 const FORGET_MS = 7 * 24 * 60 * 60 * 1000;
-
-/** One legacy stream as the source of a rendition; it can be told nothing. */
-class LegacyFeed implements SourceLink {
-  cancelSilence: () => void = () => undefined;
-
-  constructor(
-    readonly facts: SourceFacts,
-    readonly worker: ChannelWorker,
-  ) {}
-
-  tell(_message: UploaderMessage): void {}
-
-  refuse(_code: RefusedCode, _reason: string): void {}
-}
 
 interface Copy {
   path: string;

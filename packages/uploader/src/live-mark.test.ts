@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ManualClock } from '@hls-uplink/runtime';
 import { channelLogic } from './channel-logic.js';
-import type { SourceLink } from './channel-worker.js';
+import type { SourceLink } from './source-link.js';
 import { FakeStore } from './fake-store.test.helper.js';
 import { segmentIn, session } from './peer.test.helper.js';
 import { until } from './until.test.helper.js';

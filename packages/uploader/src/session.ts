@@ -14,7 +14,9 @@ import {
 import { errorCode, errorText, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { SourceFacts } from './channel/event.js';
 import type { Channels } from './channels.js';
-import { playlistKeyOf, type ChannelWorker, type SourceLink } from './channel-worker.js';
+import { playlistKeyOf } from './channel/playlist-keys.js';
+import type { ChannelWorker } from './channel-worker.js';
+import type { SourceLink } from './source-link.js';
 import { gapOf, Intake } from './intake.js';
 import { JournalError } from './journal.js';
 import type { Outgoing } from './outgoing.js';

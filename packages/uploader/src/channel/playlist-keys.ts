@@ -1,4 +1,4 @@
-import type { MultivariantView, RecordingView } from './event.js';
+import type { MultivariantView, RecordingView, SourceFacts } from './event.js';
 import type { RenditionState } from './state.js';
 
 /** Beside a rendition's media playlist, and the multivariant playlist: its key with this before the extension. */
@@ -31,3 +31,11 @@ export function recordingOf(key: string): RecordingView | undefined {
 
 /** Nothing stands in it that is not known from others, so it need not be read back. */
 export const isDerived = (key: string): boolean => DERIVED.test(key);
+
+/** Key of a rendition's media playlist. */
+export function playlistKeyOf(
+  channel: string,
+  { rendition, names }: Pick<SourceFacts, 'rendition' | 'names'>,
+): string {
+  return `${channel}/${names?.index ?? `${rendition}.m3u8`}`;
+}

@@ -1,5 +1,6 @@
 import type { WindowOptions } from '@hls-uplink/hls';
 import type { SourceFacts } from './event.js';
+import { playlistKeyOf } from './playlist-keys.js';
 import { Queue } from './queue.js';
 import type { ChannelState, RenditionState } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
@@ -16,7 +17,7 @@ export function newRendition(
 ): RenditionState {
   return {
     name,
-    playlistKey: `${state.settings.channel}/${names.index ?? `${name}.m3u8`}`,
+    playlistKey: playlistKeyOf(state.settings.channel, { rendition: name, names }),
     segmentPrefix: names.segmentPrefix ?? name,
     urlPrefix: names.urlPrefix ?? '',
     tracks: [],

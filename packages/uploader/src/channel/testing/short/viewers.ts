@@ -3,6 +3,7 @@ import type { Effect } from '../../event.js';
 import { idOf, type Fact } from './feed.js';
 import { read, type ShortEntry, type ShortPlaylist } from './playlist.js';
 import { TARGET_SECONDS } from './plan.js';
+import { View, type Line, type Shown } from './view.js';
 import type { ShortWorld } from './world.js';
 
 const TARGET_MS = 1000 * TARGET_SECONDS;
@@ -11,42 +12,6 @@ const FRAME_90K = 3601;
 /** The same, and what rounding adds: so far apart an end and a start may be and still touch. */
 const PICTURE_MS = 42;
 const WINDOW = 3;
-
-/** What whoever listed a number first said of it, and what of the encoder's segments it stands for. */
-interface Line {
-  discontinuity: boolean;
-  sequence: number;
-  dateMs: number;
-  endMs: number;
-  slot?: number;
-  listedBy: string;
-}
-
-interface Shown {
-  seconds: number;
-  longest: number;
-  removedAt?: number;
-}
-
-/** All that is known of one rendition. */
-class View {
-  put: ShortPlaylist | undefined;
-  stored: ShortPlaylist | undefined;
-  /** Every entry that was ever published, in order. */
-  readonly entries: ShortEntry[] = [];
-  readonly facts: Fact[] = [];
-  /** Gaps that were decided before their deadline: then something must have been lost. */
-  readonly gaps = new Map<number, number>();
-  readonly early: { number: number; heard: number }[] = [];
-  /** Newest of the encoder's segments that was accepted or refused. */
-  heard = -1;
-  movedAt = 0;
-  away = false;
-  /** The newest listed segment, and its discontinuity sequence number. */
-  last: Fact | undefined;
-  sequence = -1;
-  constructor(readonly name: string) {}
-}
 
 /** All viewers of a short sequence: they check each version against all before it, and the whole at the end. */
 export class ShortViewers {

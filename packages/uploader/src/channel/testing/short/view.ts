@@ -1,0 +1,38 @@
+import type { Fact } from './feed.js';
+import type { ShortEntry, ShortPlaylist } from './playlist.js';
+
+/** What whoever listed a number first said of it, and what of the encoder's segments it stands for. */
+export interface Line {
+  discontinuity: boolean;
+  sequence: number;
+  dateMs: number;
+  endMs: number;
+  slot?: number;
+  listedBy: string;
+}
+
+export interface Shown {
+  seconds: number;
+  longest: number;
+  removedAt?: number;
+}
+
+/** All that is known of one rendition. */
+export class View {
+  put: ShortPlaylist | undefined;
+  stored: ShortPlaylist | undefined;
+  /** Every entry that was ever published, in order. */
+  readonly entries: ShortEntry[] = [];
+  readonly facts: Fact[] = [];
+  /** Gaps that were decided before their deadline: then something must have been lost. */
+  readonly gaps = new Map<number, number>();
+  readonly early: { number: number; heard: number }[] = [];
+  /** Newest of the encoder's segments that was accepted or refused. */
+  heard = -1;
+  movedAt = 0;
+  away = false;
+  /** The newest listed segment, and its discontinuity sequence number. */
+  last: Fact | undefined;
+  sequence = -1;
+  constructor(readonly name: string) {}
+}
