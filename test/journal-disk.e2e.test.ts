@@ -137,6 +137,6 @@ test('full at the start: it waits, says so, and begins when there is room; nothi
   await disk.makeRoom();
   await until(isReady, { ...WAIT, what: 'it to be ready' });
   expect(await greet()).toBe(true);
-  expect((await readdir(join(folder, 'state/journal'))).sort()).toEqual(['db', 'spool']);
+  expect((await readdir(join(folder, 'state/journal'))).sort()).toEqual(['db', 'spool', 'writer']);
   expectNoStackTrace(waiting);
 }, 60_000);

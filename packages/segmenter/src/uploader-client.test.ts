@@ -338,6 +338,9 @@ describe('an uploader that', () => {
     for (let i = 0; i < 3; i++) {
       clock.advance(2000);
       await until(() => pings() === i + 1);
+      // What is said behind the pong has come: then that has, too.
+      uploader.connections[0]!.send({ type: 'channel', targetDuration: 10 + i });
+      await until(() => targets.includes(10 + i));
     }
     // Its pongs were signs of life: 6 s, and still the same connection.
     expect(uploader.connections).toHaveLength(1);

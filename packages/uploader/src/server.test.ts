@@ -121,9 +121,9 @@ describe('UploaderServer', () => {
         peer.write(bytesOf(index));
       }
       return peer.of('published', count - 1).length > 0;
-    });
+    }, 60_000);
     expect(peer.of('accepted')).toHaveLength(count);
-  });
+  }, 70_000);
 
   test('a body with other bytes is rejected, and what follows goes on', async () => {
     const peer = await welcome({ token });
