@@ -114,14 +114,18 @@ describe('UploaderServer', () => {
     const count = 400;
     for (let index = 0; index < count; index++) peer.say(segmentOf(index));
     let sent = 0;
-    await until('all to be published', () => {
-      for (; sent < peer.of('send').length; sent++) {
-        const { index } = peer.of('send')[sent]!;
-        peer.say({ type: 'body', session, index, bytes: bytesOf(index).length });
-        peer.write(bytesOf(index));
-      }
-      return peer.of('published', count - 1).length > 0;
-    }, 60_000);
+    await until(
+      'all to be published',
+      () => {
+        for (; sent < peer.of('send').length; sent++) {
+          const { index } = peer.of('send')[sent]!;
+          peer.say({ type: 'body', session, index, bytes: bytesOf(index).length });
+          peer.write(bytesOf(index));
+        }
+        return peer.of('published', count - 1).length > 0;
+      },
+      60_000,
+    );
     expect(peer.of('accepted')).toHaveLength(count);
   }, 70_000);
 
