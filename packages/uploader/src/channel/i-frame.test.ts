@@ -210,3 +210,9 @@ test('what cannot be true of a key picture is left out', () => {
     [60_000, 40_000, 360_000],
   ]);
 });
+
+test('I-frame playlists are offered in the order of the variants, whoever came first', () => {
+  const rig = Rig.live(['mid', 'low'], 4);
+  const uris = [...rig.multivariant.matchAll(/URI="(.*)"/g)].map(([, uri]) => uri);
+  expect(uris).toEqual(['low-iframes.m3u8', 'mid-iframes.m3u8']);
+});

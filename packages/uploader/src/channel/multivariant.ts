@@ -77,15 +77,16 @@ export function multivariantText(
   const keyOf = of?.keyOf ?? ((one: RenditionState) => one.playlistKey);
   const statedOf = of?.statedOf ?? ((one: RenditionState) => one.stated);
   const { media, closedCaptions } = captionsOf(renditions);
+  const sorted = renditions.toSorted(bySize);
   return renderMultivariantPlaylist({
     independentSegments: renditions.every((one) => one.independent),
     ...(media.length > 0 && { closedCaptions: media }),
-    variants: renditions.toSorted(bySize).map((rendition) => ({
+    variants: sorted.map((rendition) => ({
       ...variant(rendition, below(state, keyOf(rendition)), statedOf(rendition)!),
       ...(closedCaptions !== undefined && { closedCaptions }),
     })),
     // They show what the live playlists list.
-    iFrameVariants: renditions
+    iFrameVariants: sorted
       .filter((rendition) => !of && hasIFrames(state, rendition) && rendition.iFrames.isThere)
       .map((rendition) => iFrameVariant(state, rendition)),
     comments: ownerComments(state),
