@@ -17,7 +17,8 @@ const RENDITIONS: readonly Rendition[] = [
   { name: 'low', picture: { width: 256, height: 144, kilobits: 150 } },
   { name: 'high', picture: { width: 384, height: 216, kilobits: 300 } },
 ];
-const TARGET_SECONDS = 2;
+// What is away for longer than 1.5 of them is lost: a process that starts on a busy machine must not be.
+const TARGET_SECONDS = 3;
 const STORE_MEGABYTES = 64;
 const MOST_MS = 120_000;
 
@@ -80,10 +81,8 @@ async function finish(stage: RecordedStage): Promise<Report> {
     expect(left.filter((file) => /^\d|\.part$/.test(file))).toEqual([]);
   }
   // Nothing is dropped in any of this.
-  const kinds = new Set(
-    proxy.record.filter(({ message }) => isFinal(message)).map(({ message }) => message.type),
-  );
-  expect([...kinds]).toEqual(['published']);
+  const answers = proxy.record.map(({ message }) => message).filter(isFinal);
+  expect(answers.filter(({ type }) => type !== 'published')).toEqual([]);
   return report;
 }
 
