@@ -263,21 +263,24 @@ function checkStart(startOffset: number, targetDuration: number): void {
 }
 
 function windowOf(value: number | string): Pick<Settings, 'window' | 'windowSeconds'> | undefined {
-  const segments = Number(value);
-  if (Number.isInteger(segments)) {
-    return segments >= LEAST_SEGMENTS && segments <= MOST_SEGMENTS ? { window: segments } : undefined;
-  }
-  const seconds = secondsOf(String(value), MOST_WINDOW_SECONDS);
-  return seconds === undefined ? undefined : { window: LEAST_SEGMENTS, windowSeconds: seconds };
+  const extent = extentOf(value, { segments: MOST_SEGMENTS, seconds: MOST_WINDOW_SECONDS });
+  return extent && { window: extent.segments, ...(extent.seconds > 0 && { windowSeconds: extent.seconds }) };
 }
 
 function dvrOf(value: number | string): Settings['dvr'] {
+  return extentOf(value, { segments: MOST_DVR_SEGMENTS, seconds: MOST_DVR_SECONDS });
+}
+
+/** A number of segments, or a time, as what is to be held at least; undefined when it is neither, or more than `most`. */
+function extentOf(
+  value: number | string,
+  most: { segments: number; seconds: number },
+): { segments: number; seconds: number } | undefined {
   const segments = Number(value);
   if (Number.isInteger(segments)) {
-    const fits = segments >= LEAST_SEGMENTS && segments <= MOST_DVR_SEGMENTS;
-    return fits ? { segments, seconds: 0 } : undefined;
+    return segments >= LEAST_SEGMENTS && segments <= most.segments ? { segments, seconds: 0 } : undefined;
   }
-  const seconds = secondsOf(String(value), MOST_DVR_SECONDS);
+  const seconds = secondsOf(String(value), most.seconds);
   return seconds === undefined ? undefined : { segments: LEAST_SEGMENTS, seconds };
 }
 

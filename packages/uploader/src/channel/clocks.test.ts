@@ -1,16 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { happenTo, heal } from './testing/happenings.js';
 import { Rig, sessionOf } from './testing/rig.js';
+import type { SeenPlaylist } from './testing/viewer.js';
 import { World } from './testing/world.js';
 
 const BOTH = ['low', 'mid'];
 const THREE = ['low', 'mid', 'high'];
 
-/** The newest version's last discontinuity sequence number. */
-const sequence = (rig: Rig, name: string): number => {
-  const { discontinuitySequence, entries } = rig.playlist(name);
-  return discontinuitySequence + entries.filter(({ discontinuity }) => discontinuity).length;
-};
+/** The discontinuity sequence number of its last entry. */
+const lastSequence = ({ discontinuitySequence, entries }: SeenPlaylist): number =>
+  discontinuitySequence + entries.filter(({ discontinuity }) => discontinuity).length;
+
+const sequence = (rig: Rig, name: string): number => lastSequence(rig.playlist(name));
 
 /** An encoder that begins at this second, by the ffmpeg whose first picture is at 1.48 s. */
 function encoderAt(rig: Rig, name: string, second: number, firstIndex: number): (upTo: number) => void {
@@ -235,46 +237,7 @@ describe('property: whatever happens to renditions with encoders of their own', 
     ms: fc.integer({ min: 0, max: 25_000 }),
   });
 
-  function happen(world: World, what: string, name: string): void {
-    switch (what) {
-      case 'encoder-again':
-        return world.restartEncoder(name);
-      case 'kill':
-        return world.killSegmenter(name);
-      case 'leave':
-        return world.stopSegmenter(name);
-      case 'start':
-        return world.startSegmenter(name);
-      case 'link-cut':
-        return world.cutLink(name);
-      case 'link-mended':
-        return world.mendLink(name);
-      case 'uploader-killed':
-        return world.killUploader();
-      case 'uploader-emptied':
-        world.killUploader();
-        return world.startUploader('empty');
-      case 'store-down':
-        return world.setStore(false);
-      case 'store-up':
-        return world.setStore(true);
-    }
-  }
-
-  function heal(world: World): void {
-    world.setStore(true);
-    world.startUploader();
-    for (const name of THREE) {
-      world.mendLink(name);
-      world.startSegmenter(name);
-    }
-  }
-
   const seen = (world: World, name: string) => world.audience.playlist(name);
-  const last = (world: World, name: string): number => {
-    const { discontinuitySequence, entries } = seen(world, name);
-    return discontinuitySequence + entries.filter(({ discontinuity }) => discontinuity).length;
-  };
   const edge = (world: World, name: string): number => {
     const { dateMs, seconds } = seen(world, name).entries.at(-1)!;
     return dateMs + seconds * 1000;
@@ -302,7 +265,9 @@ describe('property: whatever happens to renditions with encoders of their own', 
           }
           world.run(30_000);
           for (const { what, who, ms } of happenings) {
-            happen(world, what, THREE[who]!);
+            const name = THREE[who]!;
+            if (what === 'encoder-again') world.restartEncoder(name);
+            else happenTo(world, what, name);
             world.run(ms);
           }
           heal(world);
@@ -315,7 +280,7 @@ describe('property: whatever happens to renditions with encoders of their own', 
           expect([...world.answers.values()].flat().filter((answer) => answer !== 'published')).toHaveLength(
             ended,
           );
-          expect(new Set(THREE.map((name) => last(world, name))).size).toBe(1);
+          expect(new Set(THREE.map((name) => lastSequence(seen(world, name)))).size).toBe(1);
           // Clocks that can't be told apart are off by a target duration, a segment is up to 8 s, and as much its delay.
           for (const name of THREE) expect(Math.abs(world.now - edge(world, name))).toBeLessThan(16_000);
           world.stopEncoder('end');

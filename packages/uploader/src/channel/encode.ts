@@ -56,8 +56,7 @@ export function isAlike(state: ChannelState, rendition: RenditionState, source: 
 
 /**
  * Notes what a source announces, and with it which spares are the same encode as the active one (DESIGN.md, "Redundant
- * sources"). Behind a jump of its clock, or a
- * start on another one, that must be shown anew.
+ * sources"). Behind a jump of its clock, or a start on another one, that must be shown anew.
  */
 export function compareEncodes(
   state: ChannelState,
@@ -66,8 +65,9 @@ export function compareEncodes(
   announcement: Segment | Gap,
 ): void {
   const spare = isSpare(state, rendition, source);
+  // Two that stand by are not compared with each other.
   const others = sourcesOf(state, rendition.name).filter(
-    (other) => other.facts.source !== source.facts.source,
+    (other) => other.facts.source !== source.facts.source && !(spare && isSpare(state, rendition, other)),
   );
   const { discontinuity, startPts } = announcement;
   if (discontinuity === 'start' || discontinuity === 'timestamps') {
@@ -77,7 +77,6 @@ export function compareEncodes(
       Math.abs(unwrapNear(startPts, from) - from) <= NEAR_TARGETS * state.target! * TICKS_PER_SECOND;
     const newest = rendition.queue.last ?? rendition.entries.at(-1);
     for (const other of others) {
-      if (spare && isSpare(state, rendition, other)) continue;
       if (discontinuity === 'timestamps' || !goesOn(other.endPts ?? newest?.end))
         delete (spare ? source : other).same;
     }
@@ -86,7 +85,6 @@ export function compareEncodes(
   const prints = printsOf(announcement);
   source.prints = [...source.prints, ...prints].slice(-REMEMBERED_PRINTS);
   for (const other of others) {
-    if (spare && isSpare(state, rendition, other)) continue;
     const same = agree(prints, other.prints);
     if (same !== undefined) (spare ? source : other).same = same;
   }

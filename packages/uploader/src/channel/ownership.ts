@@ -1,4 +1,4 @@
-import { multivariantKey } from './multivariant.js';
+import { put } from './multivariant.js';
 import type { ChannelState, Turn } from './state.js';
 
 /** Begins each comment line of ours; players ignore it (RFC 8216 §4.1). */
@@ -39,7 +39,8 @@ export function beginTerm(state: ChannelState, texts: readonly string[]): void {
  * multivariant playlist first, so that of two who take it over at once one wins all. It is not taken over for nothing.
  * @returns whether the channel is this uploader's
  */
-export function takeOver({ state, effects }: Turn): boolean {
+export function takeOver(turn: Turn): boolean {
+  const { state } = turn;
   if (state.owned) return true;
   const renditions = Object.values(state.renditions);
   const { storedText, inFlight } = state.multivariant;
@@ -48,12 +49,7 @@ export function takeOver({ state, effects }: Turn): boolean {
     owned(state);
     return true;
   }
-  const version = ++state.multivariant.version;
-  const text = withOwner(storedText, state);
-  state.multivariant.inFlight = { version, text };
-  const maxAgeSeconds = Math.floor((state.targetDuration ?? 0) / 2);
-  const key = multivariantKey(state);
-  effects.push({ type: 'put-multivariant', view: 'live', key, text, version, maxAgeSeconds });
+  put(turn, 'live', state.multivariant, withOwner(storedText, state));
   return false;
 }
 

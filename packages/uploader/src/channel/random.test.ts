@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { happenTo, heal } from './testing/happenings.js';
 import { World } from './testing/world.js';
 
 const THREE = ['low', 'mid', 'high'];
@@ -61,8 +62,6 @@ function happen(world: World, { what, who }: { what: string; who: number }): voi
   const name = [...THREE, 'low~b', 'low'][who]!;
   if (!all.includes(name)) return;
   switch (what) {
-    case 'kill':
-      return world.killSegmenter(name);
     case 'all-killed':
       for (const one of all) world.killSegmenter(one);
       return;
@@ -71,27 +70,10 @@ function happen(world: World, { what, who }: { what: string; who: number }): voi
       return world.startSegmenter(name);
     case 'disk-full':
       return world.fillDisk(name);
-    case 'start':
-      return world.startSegmenter(name);
-    case 'leave':
-      return world.stopSegmenter(name);
-    case 'link-cut':
-      return world.cutLink(name);
-    case 'link-mended':
-      return world.mendLink(name);
-    case 'uploader-killed':
-      return world.killUploader();
     case 'uploader-started':
       return world.startUploader();
-    case 'uploader-emptied':
-      world.killUploader();
-      return world.startUploader('empty');
     case 'encryption-switched':
       return world.switchEncryption();
-    case 'store-down':
-      return world.setStore(false);
-    case 'store-up':
-      return world.setStore(true);
     case 'encoder-again':
       world.stopEncoder();
       for (const one of all) world.startSegmenter(one);
@@ -100,16 +82,8 @@ function happen(world: World, { what, who }: { what: string; who: number }): voi
       world.stopEncoder('end');
       for (const one of all) world.startSegmenter(one);
       return world.startEncoder();
-  }
-}
-
-function heal(world: World): void {
-  const all = world.segmenters.keys();
-  world.setStore(true);
-  world.startUploader();
-  for (const name of all) {
-    world.mendLink(name);
-    world.startSegmenter(name);
+    default:
+      return happenTo(world, what, name);
   }
 }
 

@@ -10,8 +10,7 @@ const OTHER_TARGETS = 1.5;
 /** As long for the same encode's, less the time to put its segment: the playlist is not later than it may be (HLS-RULES 5). */
 const SAME_TARGETS = 1.25;
 
-export const targetMs = ({ targetDuration, target }: ChannelState): number =>
-  1000 * (targetDuration ?? target ?? 0);
+const targetMs = ({ targetDuration, target }: ChannelState): number => 1000 * (targetDuration ?? target ?? 0);
 
 /** Nothing has come of it for so long, milliseconds. */
 export function patienceMs(state: ChannelState, source: SourceState): number {

@@ -12,7 +12,6 @@ import {
   patienceMs,
   placeSpare,
   standbyOf,
-  targetMs,
 } from './spare.js';
 import type { ChannelState, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
 import { unwrapNear } from './ticks.js';
@@ -123,10 +122,10 @@ function isPassed(
 
 /** Of another encode: the active source has delivered since, or a rendition has published what is of this time. */
 function isCovered(state: ChannelState, rendition: RenditionState, { announcement, at }: Spare): boolean {
-  const deliveredMs = activeOf(state, rendition)?.deliveredMs ?? 0;
-  if (at < deliveredMs) return true;
+  const active = activeOf(state, rendition);
+  if (at < (active?.deliveredMs ?? 0)) return true;
   // Wall clocks of two machines may differ; after so long it is new in any case.
-  if (at >= deliveredMs + 1.25 * targetMs(state)) return false;
+  if (!hasJustDelivered(state, active, at)) return false;
   const numbered = state.slots[firstIndex(state.slots, (slot) => slot.number === undefined) - 1];
   const { startPts, endPts, wallClock } = announcement;
   const middleMs = Date.parse(wallClock) + (unwrapNear(endPts, startPts) - startPts) / 180;

@@ -478,7 +478,7 @@ export class ShortViewers {
   #needless(view: View, had: Map<number, number>, from: number, to: number, decidedAt: number): void {
     for (let slot = from; slot < to; slot++) {
       const acceptedAt = had.get(slot);
-      if (acceptedAt === undefined || acceptedAt >= Math.min(decidedAt, this.#goneBy(slot))) continue;
+      if (acceptedAt === undefined || acceptedAt >= decidedAt || acceptedAt >= this.#goneBy(slot)) continue;
       this.fault(
         view.name,
         `rule 6 of DESIGN.md: segment ${slot} was accepted ${decidedAt - acceptedAt} ms before it was gone by`,
