@@ -1,7 +1,9 @@
 import { dateOf, epochOf } from './epoch.js';
-import type { ChannelState, RenditionState, Slot } from './state.js';
+import { hasVideo } from './rendition.js';
+import { hasChanged } from './source.js';
+import type { ChannelState, Item, RenditionState, Slot } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
-import { CHANNEL_HOLE_90K, positionOf } from './timeline.js';
+import { CHANNEL_HOLE_90K, inSlot, positionOf } from './timeline.js';
 
 /** Discontinuities that are remembered, so that a rendition that counts alone finds those it has not listed yet. */
 const KEPT_DISCONTINUITIES = 32;
@@ -17,6 +19,11 @@ export function breaksBefore(state: ChannelState, slot: Slot): boolean {
   return slot.discontinuity || previous.epoch !== slot.epoch || slot.start - previous.end > allowed;
 }
 
+/** Whether a discontinuity stands before the slot, or would if it had its number now. */
+export function begins(state: ChannelState, slot: Slot): boolean {
+  return slot.number === undefined ? breaksBefore(state, slot) : slot.discontinuity;
+}
+
 /** Numbers the slot and all before it, deciding for each whether a discontinuity stands before it. */
 export function fixNumbers(state: ChannelState, upTo: Slot): void {
   const end = positionOf(state, upTo);
@@ -27,12 +34,47 @@ export function fixNumbers(state: ChannelState, upTo: Slot): void {
     slot.number = state.nextNumber++;
     slot.discontinuity ||=
       state.breakNext ||
-      (i > 0 && breaksBefore(state, slot)) ||
+      (i > 0 && (breaksBefore(state, slot) || isWanted(state, state.slots[i - 1]!, slot))) ||
       isDue(state, state.discontinuitySequence, dateMs);
     state.breakNext = false;
     if (slot.discontinuity) note(state, ++state.discontinuitySequence, dateMs);
     slot.discontinuitySequence = state.discontinuitySequence;
   }
+}
+
+/** A rendition that is not the first to list the slot cannot list what it has of it without. */
+function isWanted(state: ChannelState, previous: Slot, slot: Slot): boolean {
+  return Object.values(state.renditions).some((rendition) => {
+    const { queue, entries, tail } = rendition;
+    const item = inSlot(queue.items, slot);
+    // What is partial goes where others have more of it.
+    if (!item?.fromStart || item.state === 'lost') return false;
+    const queued = inSlot(queue.items, previous);
+    const stays = queued && queued.state !== 'lost' && queued.state !== 'undecided';
+    const before = stays ? queued : inSlot(entries, previous);
+    if (!before && tail < state.firstNumber) return false;
+    const gap = !before || ('gap' in before && before.gap);
+    const end = before?.end ?? previous.end;
+    return (
+      (previous.epoch === slot.epoch && Math.abs(item.start - end) > tolerance(rendition, gap)) ||
+      (hasChanged(state, item) && !isTold(rendition) && isFirstChanged(rendition, item))
+    );
+  });
+}
+
+function isFirstChanged({ queue }: RenditionState, { id }: Item): boolean {
+  return !queue.items.some((one) => one.id.session === id.session && one.id.index < id.index);
+}
+
+/** How far apart an entry's end and the next start may be. A gap ends as its siblings' pictures do, sound where its own frames do. */
+export function tolerance(rendition: RenditionState, gap: boolean): number {
+  return gap && !hasVideo(rendition) ? CHANNEL_HOLE_90K : rendition.frame;
+}
+
+/** Players have begun anew since its last segment: gaps with a discontinuity stand behind it. */
+export function isTold({ entries }: RenditionState): boolean {
+  const last = entries.findLastIndex(({ gap }) => !gap);
+  return entries.slice(last + 1).some(({ discontinuity }) => discontinuity);
 }
 
 /** The discontinuity sequence number of the last entry of the playlist as built. */

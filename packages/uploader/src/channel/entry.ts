@@ -1,6 +1,6 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import { dueDateRanges } from './date-range.js';
-import { fixNumbers } from './discontinuity.js';
+import { begins, fixNumbers, isTold } from './discontinuity.js';
 import { encryptedBytes, keyAfter } from './encryption.js';
 import { isAlike } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
@@ -24,6 +24,7 @@ export function appendSegment(
   const bytes = item.encryption ? encryptedBytes(item.announcement.bytes) : item.announcement.bytes;
   const encryption = keyAfter(rendition.entries, item.encryption);
   rendition.queue = rendition.queue.without(item.id);
+  const told = discontinuity || isTold(rendition);
   push(state, rendition, {
     number,
     uri: rendition.urlPrefix + segmentName(rendition, item.id),
@@ -46,7 +47,7 @@ export function appendSegment(
   if (!independent) rendition.independent = false;
   const source = state.sources[item.id.session];
   // Where nothing is listed before it, a player begins anew anyway.
-  if ((discontinuity || rendition.entries.length === 1) && source) tellChange(state, rendition, source);
+  if ((told || rendition.entries.length === 1) && source) tellChange(state, rendition, source);
   if (source) source.published++;
   if (source) source.listed = { index: item.id.index, epoch: item.epoch, end: item.end };
   rendition.totalBytes += bytes;
@@ -131,7 +132,7 @@ function gapStart(state: ChannelState, { entries }: RenditionState, slot: Slot):
 /** How far a gap for the slot would begin from the end of the entry before it, ticks; 0 where it may begin there, or anywhere. */
 export function distance(state: ChannelState, rendition: RenditionState, slot: Slot): number {
   const previous = rendition.entries.at(-1);
-  if (previous?.epoch !== slot.epoch || slot.discontinuity) return 0;
+  if (previous?.epoch !== slot.epoch || begins(state, slot)) return 0;
   return gapStart(state, rendition, slot) === undefined ? slot.start - previous.end : 0;
 }
 

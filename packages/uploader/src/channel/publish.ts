@@ -1,17 +1,16 @@
 import { listNextAlone } from './alone.js';
 import { dropEntries } from './backlog.js';
-import { fixNumbers } from './discontinuity.js';
+import { fixNumbers, isTold, tolerance } from './discontinuity.js';
 import { appendSegment, joinSequence } from './entry.js';
 import { lose } from './item.js';
 import { listAwaited, listGap, listLost, listMissing } from './lost.js';
 import { decidePartial, isShort } from './partial.js';
 import { clockKnownAt } from './parallel.js';
-import { hasVideo } from './rendition.js';
 import { hasChanged } from './source.js';
 import { jumpTo } from './retention.js';
 import { useSpares } from './take-over.js';
-import type { Entry, Item, RenditionState, Slot, Turn } from './state.js';
-import { CHANNEL_HOLE_90K, inSlot, nextSlot } from './timeline.js';
+import type { Item, RenditionState, Slot, Turn } from './state.js';
+import { inSlot, nextSlot } from './timeline.js';
 
 /** Appends to the playlist whatever may be listed now; false when that was nothing. */
 export function advance(turn: Turn, rendition: RenditionState): boolean {
@@ -62,8 +61,9 @@ function listStored(turn: Turn, rendition: RenditionState, slot: Slot, item: Ite
   const { state } = turn;
   const previous = rendition.tail >= state.firstNumber ? rendition.entries.at(-1) : undefined;
   const hole =
-    previous?.epoch === item.epoch && Math.abs(item.start - previous.end) > tolerance(rendition, previous);
-  const changed = hasChanged(state, item);
+    previous?.epoch === item.epoch &&
+    Math.abs(item.start - previous.end) > tolerance(rendition, previous.gap);
+  const changed = hasChanged(state, item) && !isTold(rendition);
   if (slot.number === undefined) slot.discontinuity ||= hole || changed;
   fixNumbers(state, slot);
   if (previous === undefined) joinSequence(rendition, slot);
@@ -75,9 +75,4 @@ function listStored(turn: Turn, rendition: RenditionState, slot: Slot, item: Ite
   }
   appendSegment(turn, rendition, item, { number: slot.number!, discontinuity: slot.discontinuity });
   return true;
-}
-
-/** How far apart an entry's end and the next start may be. A gap ends as its siblings' pictures do, sound where its own frames do. */
-function tolerance(rendition: RenditionState, { gap }: Entry): number {
-  return gap && !hasVideo(rendition) ? CHANNEL_HOLE_90K : rendition.frame;
 }
