@@ -86,6 +86,11 @@ export function compareEncodes(
   source.prints = [...source.prints, ...prints].slice(-REMEMBERED_PRINTS);
   for (const other of others) {
     const same = agree(prints, other.prints);
-    if (same !== undefined) (spare ? source : other).same = same;
+    if (same === undefined) continue;
+    (spare ? source : other).same = same;
+    const [active, standby] = spare ? [other, source] : [source, other];
+    if (!same || active.instead !== standby.facts.session) continue;
+    delete active.instead;
+    delete active.changed;
   }
 }

@@ -231,7 +231,7 @@ function renditionFrom(
     keepMs,
   }));
   for (const [session, [settled, index, epoch, end]] of Object.entries(line.sessions)) {
-    const facts = { rendition: name, source: '', session, target: line.target };
+    const facts = { rendition: name, source: line.sources?.[session] ?? '', session, target: line.target };
     const source = newSource(facts);
     source.settled = settled;
     source.last = index === settled ? { index: settled, epoch: epoch!, end: end! } : { index: settled };

@@ -2,7 +2,7 @@ import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
 import { activeOf, compareEncodes, isAlike, isSpare } from './encode.js';
 import { answer, sourcesOf } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
-import { unwrapNear } from './ticks.js';
+import { TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 import type { Position } from './timeline.js';
 
 /** Without a delivery for so long, in target durations, the active source is given up for another encode's. */
@@ -63,17 +63,39 @@ export function putAside(
   return true;
 }
 
-/** Where the same encode as the active one goes on, by what the rendition has last; undefined when that is nothing. */
+/**
+ * Where the same encode as the active one goes on, by what the rendition has last, or has of the clock before; undefined when
+ * it has nothing, or nothing near.
+ */
 export function placeSpare(
   state: ChannelState,
   rendition: RenditionState,
   { announcement, contiguous }: Spare,
 ): Position | undefined {
+  const { startPts, endPts } = announcement;
+  const near = nearestOf(state, rendition, startPts);
+  if (!near) return undefined;
+  const start = unwrapNear(startPts, near.end);
+  return { epoch: near.epoch, start, end: start + ptsDuration(startPts, endPts), contiguous };
+}
+
+/** The newest of the rendition, or what is nearest when a new clock has begun meanwhile. */
+function nearestOf(
+  state: ChannelState,
+  rendition: RenditionState,
+  startPts: number,
+): Entry | Item | undefined {
   const newest = newestOf(state, rendition);
-  if (!newest) return undefined;
-  const start = unwrapNear(announcement.startPts, newest.end);
-  const end = start + ptsDuration(announcement.startPts, announcement.endPts);
-  return { epoch: newest.epoch, start, end, contiguous };
+  if (!newest || isNear(state, startPts, newest.end)) return newest;
+  const away = ({ end }: Entry | Item): number => Math.abs(unwrapNear(startPts, end) - end);
+  const all = [...rendition.entries, ...rendition.queue.items];
+  const nearest = all.reduce((best, one) => (away(one) < away(best) ? one : best), newest);
+  return isNear(state, startPts, nearest.end) ? nearest : undefined;
+}
+
+/** No farther than spares may wait; else it is on another clock. */
+function isNear(state: ChannelState, pts: number, ticks: number): boolean {
+  return Math.abs(unwrapNear(pts, ticks) - ticks) <= 2 * mostSpares(state) * state.target! * TICKS_PER_SECOND;
 }
 
 export function newestOf(state: ChannelState, rendition: RenditionState): Entry | Item | undefined {
@@ -101,7 +123,8 @@ export function mayCome(state: ChannelState, rendition: RenditionState, end: num
       isAlike(state, rendition, source) &&
       at < (source.deliveredMs ?? 0) + OTHER_TARGETS * targetMs(state) &&
       // To this uploader it may have said nothing yet.
-      (source.endPts === undefined || unwrapNear(source.endPts, end) < end - rendition.frame),
+      (source.endPts === undefined ||
+        (isNear(state, source.endPts, end) && unwrapNear(source.endPts, end) < end - rendition.frame)),
   );
 }
 

@@ -35,6 +35,8 @@ const stateLine = z.strictObject({
     sessionId,
     z.tuple([z.number().int().min(-1)]).or(z.tuple([count, count, count, ticks])),
   ),
+  /** Sources by session, where there are several (DESIGN.md, "Redundant sources"). */
+  sources: z.record(sessionId, z.string().max(100)).optional(),
   /** The session it is published from, and those of the same encode that stand by. */
   active: sessionId.optional(),
   same: z.array(sessionId).max(1000).optional(),
@@ -70,7 +72,9 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
   const same = sourcesOf(state, rendition.name).filter(
     (source) => source.same && active === rendition.active,
   );
+  const sources: Record<string, string> = {};
   for (const source of sourcesOf(state, rendition.name)) {
+    if (source.facts.source !== '') sources[source.facts.session] = source.facts.source;
     const settled = settledWhenStored(state, source);
     const { listed } = source;
     sessions[source.facts.session] =
@@ -91,6 +95,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
     starts: rendition.entries.map((entry) => [entry.epoch, entry.start]),
     longestMs: rendition.entries[0]?.longestMs ?? 0,
     sessions,
+    ...(new Set(Object.values(sources)).size > 1 && { sources }),
     ...(active !== undefined && { active }),
     ...(same.length > 0 && { same: same.map(({ facts }) => facts.session) }),
     left: rendition.left.map(({ key, keepMs }) => [key.slice(below), keepMs]),

@@ -211,6 +211,8 @@ export interface SourceState {
   answered: [number, number][];
   /** Tracks, codec parameters or timestamps changed with this index, and no discontinuity has been listed since. */
   changed?: number;
+  /** The session it took over from, when that is all that changed: nothing did, if the two turn out to be the same encode. */
+  instead?: string;
   /** The operator ended the stream while it was delivering; nothing more is taken until it connects anew. */
   over?: boolean;
   /** Where its newest announcement ended (raw), and when that came. */

@@ -15,7 +15,7 @@ import {
 } from './spare.js';
 import type { ChannelState, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
 import { unwrapNear } from './ticks.js';
-import { firstIndex, type Position } from './timeline.js';
+import { firstIndex, neighbours, type Position } from './timeline.js';
 
 /**
  * Takes in of what is put aside whatever the rendition would miss without it, from the source that is active from now on
@@ -79,6 +79,8 @@ function judge(
   if (!active && !isAlike(state, rendition, source))
     return isCovered(state, rendition, spare) ? { verdict: 'drop', code: 'duplicate' } : WAIT;
   const place = placeSpare(state, rendition, spare);
+  // Of a clock of which nothing waits any more.
+  if (!place && newestOf(state, rendition)) return { verdict: 'drop', code: 'backlog' };
   if (!place) return active ? { verdict: 'take' } : WAIT;
   const { frame, queue, entries } = rendition;
   const last = rendition.tail >= state.firstNumber ? entries.at(-1) : undefined;
@@ -102,7 +104,8 @@ function judge(
       !isLost && (rival.state === 'lost' || rival.state === 'awaiting' || (isPartial && isLonger));
     return isBetter ? { verdict: 'replace', rival, place } : WAIT;
   }
-  return active || (!isLost && isPassed(state, rendition, spare, place)) ? { verdict: 'take', place } : WAIT;
+  const isDue = isPassed(state, rendition, spare, place) || isUnclaimed(state, rendition, place);
+  return active || (!isLost && isDue) ? { verdict: 'take', place } : WAIT;
 }
 
 /** The active source has gone by without it. */
@@ -117,6 +120,17 @@ function isPassed(
     active?.endPts !== undefined &&
     active.facts.session !== announcement.session &&
     unwrapNear(active.endPts, end) >= end - rendition.frame
+  );
+}
+
+/** A sibling has what comes after, and nobody has what is of this time: it would soon have no place any more. */
+function isUnclaimed(state: ChannelState, { alone, frame }: RenditionState, place: Position): boolean {
+  if (alone) return false;
+  const [before, after] = neighbours(state, place);
+  return (
+    after?.epoch === place.epoch &&
+    after.start >= place.end - frame &&
+    !(before?.epoch === place.epoch && before.end > place.start + frame)
   );
 }
 
@@ -158,12 +172,14 @@ function takeOver(turn: Turn, rendition: RenditionState): void {
       !source.same &&
       source.connected &&
       (!active || active.gone === 'left' || isOverdue(source)) &&
-      (of(source).some(isFresh) || (rendition.queue.length === 0 && hasJustDelivered(state, source, at))),
+      (of(source).some(isFresh) ||
+        (!source.gone && rendition.queue.length === 0 && hasJustDelivered(state, source, at))),
   );
   if (!other) return;
   const fresh = of(other).filter(isFresh);
   for (const spare of of(other)) if (!fresh.includes(spare)) dropSpare(turn, rendition, spare, 'duplicate');
   makeActive(turn, rendition, other);
+  if (active) other.instead = active.facts.session;
   if (fresh.length > 0) {
     other.changed = fresh[0]!.announcement.index;
     takeIn(turn, rendition, fresh);
