@@ -30,6 +30,7 @@ import {
   measureSlot,
   positionOf,
   slotOf,
+  spansParts,
   type Position,
 } from './timeline.js';
 
@@ -72,7 +73,7 @@ export function takeTold(turn: Turn, announcement: Segment | Gap): void {
   const { session, index } = announcement;
   const source = state.sources[session];
   const rendition = renditionOf(state, session);
-  if (!source?.connected || source.over || !rendition) return;
+  if (!source?.connected || source.over || !rendition || rendition.endList) return;
   if (state.phase !== 'starting' && state.phase !== 'live') return;
   const { told, last } = source;
   if (index <= Math.max(told?.index ?? -1, last?.index ?? source.settled)) return;
@@ -110,6 +111,10 @@ export function takeAnnouncement(
   }
   if (seen && isPending(source, rendition, index)) return;
   if (state.held.some(({ announcement: one }) => one.index === index && one.session === session)) return;
+  if (state.phase === 'live' && isOfNextLife(state, source, rendition)) {
+    state.held.push({ type: event, at, announcement });
+    return;
+  }
   // Its sender has `rejected` already, and what comes after it must not wait for it.
   if (event === 'refused') settle(source, index);
   if (source.over) {
@@ -151,6 +156,15 @@ export function takeAnnouncement(
   }
 }
 
+/** Viewers have the ENDLIST of this life in one playlist; the others, which lack it since a restart, are yet to get it. */
+function isOfNextLife(
+  { renditions }: ChannelState,
+  { gone }: SourceState,
+  { endList }: RenditionState,
+): boolean {
+  return endList || (gone === 'ended' && Object.values(renditions).some((one) => one.endList));
+}
+
 function deliver(turn: Turn, source: SourceState): void {
   delete source.gone;
   for (const farewell of source.farewells) farewell.end = false;
@@ -185,7 +199,7 @@ function arrive(
   rendition.queue = rendition.queue.replaced(item);
   const slot = slotOf(state, item);
   if (slot) measureSlot(state, slot);
-  state.startedMs ??= at;
+  if (!refused) state.startedMs ??= at;
   decide(turn, rendition, item);
 }
 
@@ -236,6 +250,7 @@ export function enqueue(
   }
   if (announcement.discontinuity === 'tables' || announcement.discontinuity === 'timestamps') {
     source.changed = id.index;
+    delete source.instead;
   }
   const last = told && (source.told?.index ?? -1) > (source.last?.index ?? -1) ? source.told : source.last;
   const position = place ?? locate(turn, last, rendition, announcement);
@@ -265,6 +280,7 @@ export function enqueue(
   if (slot?.number !== undefined && slot.number <= rendition.tail) {
     return late(turn, event, id, rendition, isSkipped(state, rendition, slot.number) ? 'backlog' : 'late');
   }
+  if (slot && spansParts(state, slot, end)) return late(turn, event, id, rendition);
   const other = slot && inSlot(rendition.queue.items, slot);
   // Whose bytes come first is not known yet.
   if (other?.state === 'awaiting' && told) return;
@@ -290,7 +306,7 @@ export function enqueue(
     answered: event === 'refused',
   };
   rendition.queue = rendition.queue.with(item);
-  if (!told) state.startedMs ??= at;
+  if (event === 'accepted') state.startedMs ??= at;
   if (slot) {
     measureSlot(state, slot);
     dropOverlapped(turn, slot);

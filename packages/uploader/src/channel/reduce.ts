@@ -239,6 +239,7 @@ function proceed(turn: Turn, isUnlisted: boolean): void {
 }
 
 function allEndsStored(state: ChannelState): boolean {
+  if (state.phase !== 'ended') return false;
   return Object.values(state.renditions).every((one) => !one.endList || one.storedEnd);
 }
 

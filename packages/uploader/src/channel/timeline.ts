@@ -155,11 +155,38 @@ export function measureSlot(state: ChannelState, slot: Slot): void {
   }
 }
 
-/** It has no number yet, and the slot before covers it: a sibling has both in one, so what stands there is no second one. */
+/**
+ * It has no number yet, and the slot before covers it, or what a sibling has there does, which may have come when that had its
+ * number: a sibling has both in one, so what stands there is no second one.
+ */
 export function isOverlapped(state: ChannelState, position: number): boolean {
   const [previous, slot] = [state.slots[position - 1], state.slots[position]];
   if (!previous || !slot || slot.number !== undefined || previous.epoch !== slot.epoch) return false;
-  return previous.end - slot.start > CHANNEL_HOLE_90K && previous.end > slot.end - CHANNEL_HOLE_90K;
+  const end = reach(state, previous);
+  return end - slot.start > CHANNEL_HOLE_90K && end > slot.end - CHANNEL_HOLE_90K;
+}
+
+/**
+ * A segment for this slot goes on into the next one of the same place, which has its number: a sibling was interrupted there and
+ * has listed both parts, so that it cannot be listed as either.
+ */
+export function spansParts(state: ChannelState, slot: Slot, end: number): boolean {
+  const next = state.slots[positionOf(state, slot) + 1];
+  return (
+    next?.number !== undefined &&
+    next.epoch === slot.epoch &&
+    next.place === slot.place &&
+    end - next.start > CHANNEL_HOLE_90K
+  );
+}
+
+/** How far any rendition goes in a slot. */
+function reach(state: ChannelState, slot: Slot): number {
+  if (slot.number === undefined) return slot.end;
+  const ends = Object.values(state.renditions).map(
+    ({ queue, entries }) => (inSlot(queue.items, slot) ?? inSlot(entries, slot))?.end ?? 0,
+  );
+  return Math.max(slot.end, ...ends);
 }
 
 /** Without what every rendition has behind it; undefined when all of it stays. */
