@@ -1,5 +1,4 @@
 import type { Announcement, Segment } from '@hls-uplink/protocol';
-import type { SourceFacts } from '../../event.js';
 import { GOP_90K, TARGET_SECONDS, WRAP } from './plan.js';
 import type { ShortWorld } from './world.js';
 
@@ -20,6 +19,10 @@ export interface Fact {
   /** Nobody can have it: it was refused, never written or told, or its bytes are gone. */
   lost: boolean;
   vanished: boolean;
+  /** The first after a start of its source. */
+  starts: boolean;
+  /** By any uploader. */
+  heardAt?: number;
   /** By the uploader that runs now. */
   acceptedAt?: number;
 }
@@ -39,6 +42,8 @@ export class Source {
   online = true;
   connection = 0;
   said?: Announcement['type'];
+  /** The uploader that it was connected to last. */
+  known = 0;
   /** What is to happen to the next segment. */
   next: 'refused' | 'unwritten' | 'unheard' | 'vanished' | 'dependent' | undefined;
   changed = false;
@@ -80,7 +85,7 @@ export class Source {
     this.kill();
     for (const { announcement, fact } of this.#outbox) {
       if (fact) fact.lost = fact.vanished = true;
-      this.world.viewers.forget(idOf(announcement));
+      this.world.viewers.answers.forget(idOf(announcement));
     }
     this.#outbox = [];
     this.#told.length = 0;
@@ -125,18 +130,11 @@ export class Source {
     if (!uploader.isOpen || !this.online || !this.alive) return;
     const { rendition, session, name } = this;
     this.connection++;
+    this.known = uploader.life;
     this.#saysAt = this.world.now;
-    viewers.connected(rendition);
-    const facts: SourceFacts = {
-      rendition,
-      session,
-      source: name,
-      target: TARGET_SECONDS,
-      renditions: plan.renditions,
-    };
-    uploader.happen({ type: 'connected', facts });
-    uploader.happen({
-      type: 'tracks',
+    viewers.connected(rendition, name);
+    uploader.introduce({
+      facts: { rendition, session, source: name, target: TARGET_SECONDS, renditions: plan.renditions },
       tracks: {
         type: 'tracks',
         session,
@@ -187,6 +185,7 @@ export class Source {
       independent: next !== 'dependent',
       lost: next === 'refused' || next === 'unwritten' || next === 'unheard' || next === 'vanished',
       vanished: next === 'vanished',
+      starts: this.#starts,
     };
     viewers.cut(fact);
     const reason = this.#starts ? ('start' as const) : this.changed ? ('tables' as const) : undefined;
@@ -226,7 +225,7 @@ export class Source {
   #tell(one: Waiting): void {
     const { world } = this;
     this.#outbox.push(one);
-    world.viewers.announced(idOf(one.announcement));
+    world.viewers.answers.announced(idOf(one.announcement));
     this.#saysAt = Math.max(this.#saysAt, world.now) + 20 + Math.floor(world.random() * 200) + this.slowMs;
     this.slowMs = 0;
     world.after(this.#saysAt - world.now, () => {
@@ -251,7 +250,7 @@ export class Source {
     const at = this.#outbox.findIndex(({ announcement }) => announcement.index === index);
     if (at === -1) return;
     this.#outbox.splice(at, 1);
-    this.world.viewers.settled(`${this.session}/${index}`, type);
+    this.world.viewers.answers.settled(`${this.session}/${index}`, type);
   }
 }
 

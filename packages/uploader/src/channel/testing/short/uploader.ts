@@ -1,21 +1,27 @@
-import type { Announcement } from '@hls-uplink/protocol';
+import type { Announcement, Tracks } from '@hls-uplink/protocol';
 import type { ChannelEvent, Effect, SourceFacts } from '../../event.js';
 import { deadline, openChannel, reduce, sessionProgress, step } from '../../reduce.js';
 import type { ChannelState } from '../../state.js';
 import type { Happening } from '../scene.js';
 import { idOf, type Fact } from './feed.js';
-import { TARGET_SECONDS } from './plan.js';
 import type { ShortWorld } from './world.js';
 
 interface Journalled {
-  facts: SourceFacts;
   announcement: Announcement;
   fact?: Fact;
+}
+
+/** What a source says of itself when it connects; the journal keeps it beside its announcements. */
+export interface Introduction {
+  facts: SourceFacts;
+  tracks: Tracks;
 }
 
 /** The uploader, its journal, and a store that answers at once, late, never or with a failure. */
 export class ShortUploader {
   events = 0;
+  /** Counts the starts. */
+  life = 0;
   /** Segments that are put now are not answered before all is mended. */
   hangs = false;
   /** So many of the next writes of playlists fail; some of them have arrived all the same. */
@@ -27,7 +33,7 @@ export class ShortUploader {
   #state: ChannelState | undefined;
   #pure: ChannelState | undefined;
   #journal: Journalled[] = [];
-  #life = 0;
+  readonly #introductions = new Map<string, Introduction>();
   #storeUp = true;
   #tickAt: number | undefined;
   #hanging: (() => void)[] = [];
@@ -53,18 +59,22 @@ export class ShortUploader {
 
   start(journal: 'kept' | 'empty'): void {
     if (this.#state) return;
-    this.#life++;
+    this.life++;
     this.world.viewers.restarted(journal);
     if (journal === 'empty') this.#journal = [];
     const { iFrames } = this.world.plan;
-    this.#state = openChannel({ channel: 'live', window: 3, iFrames, writer: `uploader-${this.#life}` });
+    this.#state = openChannel({ channel: 'live', window: 3, iFrames, writer: `uploader-${this.life}` });
     if (this.both) this.#pure = openChannel(this.#state.settings);
     const playlists = [...this.texts].map(([key, text]) => ({ key, text }));
     this.happen({ type: 'opened', playlists });
-    for (const { facts, announcement, fact } of [...this.#journal]) {
+    const waiting = [...this.#journal];
+    const sessions = new Set(waiting.map(({ announcement }) => announcement.session));
+    for (const [session, { facts, tracks }] of this.#introductions) {
+      if (!sessions.has(session)) continue;
       this.happen({ type: 'connected', facts, replayed: true });
-      this.accept(announcement, fact);
+      this.happen({ type: 'tracks', tracks });
     }
+    for (const { announcement, fact } of waiting) this.accept(announcement, fact);
     for (const source of this.world.sources) source.connect();
   }
 
@@ -74,7 +84,7 @@ export class ShortUploader {
     this.#state = undefined;
     this.#tickAt = undefined;
     this.#hanging = [];
-    for (const arrive of this.world.withdraw(this.#life)) {
+    for (const arrive of this.world.withdraw(this.life)) {
       if (this.#storeUp && this.world.random() < 0.5) arrive();
     }
   }
@@ -96,15 +106,18 @@ export class ShortUploader {
     for (const put of this.#hanging.splice(0)) put();
   }
 
+  introduce(introduction: Introduction): void {
+    const { facts, tracks } = introduction;
+    this.#introductions.set(facts.session, introduction);
+    this.happen({ type: 'connected', facts });
+    this.happen({ type: 'tracks', tracks });
+  }
+
   /** `fact` is that of what it hears for the first time, or again after a restart. */
   accept(announcement: Announcement, fact: Fact | undefined): void {
-    const source = this.world.sources.find(({ session }) => session === announcement.session);
     const { viewers } = this.world;
-    if (source && !this.#journal.some((one) => one.announcement === announcement)) {
-      const { rendition, session, name } = source;
-      const facts = { rendition, session, source: name, target: TARGET_SECONDS };
-      this.#journal.push({ facts, announcement, ...(fact && { fact }) });
-    }
+    if (!this.#journal.some((one) => one.announcement === announcement))
+      this.#journal.push({ announcement, ...(fact && { fact }) });
     viewers.accepted(idOf(announcement), fact);
     this.happen({ type: 'accepted', announcement });
   }
@@ -155,7 +168,7 @@ export class ShortUploader {
   }
 
   #later(ms: number, run: () => void): void {
-    this.world.after(ms, run, this.#life);
+    this.world.after(ms, run, this.life);
   }
 
   #perform(effect: Effect): void {
@@ -205,7 +218,8 @@ export class ShortUploader {
         return;
       }
       case 'report': {
-        const { rendition, number } = effect.fields;
+        const { rendition, number, source, instead } = effect.fields;
+        if (instead !== undefined) viewers.switched(String(rendition), String(source));
         if (typeof number === 'number') viewers.gap(String(rendition), number);
         return;
       }

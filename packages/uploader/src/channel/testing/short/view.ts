@@ -8,13 +8,8 @@ export interface Line {
   dateMs: number;
   endMs: number;
   slot?: number;
-  listedBy: string;
-}
-
-export interface Shown {
-  seconds: number;
-  longest: number;
-  removedAt?: number;
+  /** Only a part of that slot, where the channel began or stopped: another may have another part. */
+  partial: boolean;
 }
 
 /** All that is known of one rendition. */
@@ -29,8 +24,13 @@ export class View {
   readonly early: { number: number; heard: number }[] = [];
   /** Newest of the encoder's segments that was accepted or refused. */
   heard = -1;
+  /** When a version was last stored, or a source connected; and the same of who it is published from. */
   movedAt = 0;
+  countedAt = 0;
+  behindSince: number | undefined;
   away = false;
+  /** The source it goes on with, since another was given up. */
+  active: string | undefined;
   /** The newest listed segment, and its discontinuity sequence number. */
   last: Fact | undefined;
   sequence = -1;

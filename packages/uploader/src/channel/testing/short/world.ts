@@ -179,7 +179,9 @@ export class ShortWorld {
     for (const source of sources) source.stop(how);
     encoder.stop();
     this.#time.run(TARGET_SECONDS * 1000 + forMs);
-    if (newClock) encoder.begin(Math.floor(this.random() * 90_000) * 90_000 + 3600);
+    // Not where the old one stands: what touches is the same clock, whatever the wall clock says (DESIGN.md).
+    const ahead = 1000 + Math.floor(this.random() * 90_000);
+    if (newClock) encoder.begin((encoder.nextKey() + ahead * 90_000 + 3600) % WRAP);
     else encoder.goOn();
     this.#time.run(Math.max(0, encoder.msOf(encoder.start) - this.now));
     for (const source of sources) source.start();
