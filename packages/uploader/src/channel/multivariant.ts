@@ -10,8 +10,11 @@ import { hasLeft } from './source.js';
 import type { ChannelState, MultivariantState, RenditionState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 
-/** The stated average follows the measured one only when it is this far off; each change is a new version. */
-const AVERAGE_TOLERANCE = 0.05;
+/**
+ * The stated average follows the measured one, each time in a new version, only when it is so far above or below: players
+ * are told less than a tenth wrong, and what goes up and down while a stream is young is not followed back and forth.
+ */
+const AVERAGE_TOLERANCE = { above: 0.05, below: 0.1 };
 
 /**
  * Media playlists go first, then the multivariant; it is put again only when what it says has changed. It waits for the
@@ -87,13 +90,18 @@ export function multivariantText(
     })),
     // They show what the live playlists list.
     iFrameVariants: sorted
-      .filter((rendition) => !of && hasIFrames(state, rendition) && rendition.iFrames.isThere)
+      .filter((rendition) => !of && hasIFrames(state, rendition) && isMeasured(rendition))
       .map((rendition) => iFrameVariant(state, rendition)),
     comments: ownerComments(state),
   });
 }
 
-const below = ({ settings }: ChannelState, key: string): string => key.slice(`${settings.channel}/`.length);
+/** Its I-frame playlist is there, and long enough for a peak bit rate: any other would be wrong. */
+const isMeasured = ({ iFrames }: RenditionState): boolean => iFrames.isThere && iFrames.peakBandwidth > 0;
+
+/** The URI of an object beside the playlists that name it. */
+export const below = ({ settings }: ChannelState, key: string): string =>
+  key.slice(`${settings.channel}/`.length);
 
 export function multivariantKey(state: ChannelState): string {
   return multivariantKeyOf(state.settings.channel, 'live');
@@ -114,15 +122,17 @@ export function multivariantFailed({ state }: Turn, view: MultivariantView, vers
 
 /** BANDWIDTH is the larger of the declared and the measured peak and only rises. */
 function stateBandwidth(rendition: RenditionState): void {
+  // Nothing has been measured since it was stated, perhaps by a forerunner, and of more than is read back.
+  if (rendition.stated && rendition.entries.at(-1)?.bytes === undefined) return;
   const measured = Math.round(
     (rendition.totalBytes * 8 * TICKS_PER_SECOND) / Math.max(1, rendition.total90k),
   );
   const peak = rendition.peakBandwidth || measured;
   const { stated } = rendition;
-  const average =
-    stated && Math.abs(measured - stated.average) <= stated.average * AVERAGE_TOLERANCE
-      ? stated.average
-      : measured;
+  const isNear = (average: number): boolean =>
+    measured <= average * (1 + AVERAGE_TOLERANCE.above) &&
+    measured >= average * (1 - AVERAGE_TOLERANCE.below);
+  const average = stated && isNear(stated.average) ? stated.average : measured;
   const bandwidth = Math.max(stated?.bandwidth ?? 0, rendition.declaredBandwidth ?? 0, peak, average, 1);
   rendition.stated = { bandwidth, average: Math.max(1, average) };
 }
@@ -153,7 +163,7 @@ function iFrameVariant(state: ChannelState, rendition: RenditionState): IFrameVa
   const codec = rendition.tracks.find(({ kind }) => kind === 'video')?.codec;
   return {
     uri,
-    bandwidth: Math.max(1, rendition.iFrames.peakBandwidth),
+    bandwidth: rendition.iFrames.peakBandwidth,
     codecs: codec === undefined ? [] : [codec],
     ...(resolution && { resolution }),
   };

@@ -127,7 +127,8 @@ test('property: whatever happens, no rule is broken and every announcement gets 
         expect(THREE.map((name) => world.audience.playlist(name).endList)).toEqual([true, true, true]);
         expect([...world.answers].filter(([, answers]) => answers.length !== 1)).toEqual([]);
         for (const name of THREE) expect(notRecorded(world, name)).toEqual([]);
-        for (const [what, count] of Object.entries({ ...world.happened, ...world.audience.seen }))
+        const { reasons } = world.audience.multivariants;
+        for (const [what, count] of Object.entries({ ...world.happened, ...world.audience.seen, ...reasons }))
           if (count > 0) occurred[what] = (occurred[what] ?? 0) + 1;
       },
     ),
@@ -153,6 +154,11 @@ test('property: whatever happens, no rule is broken and every announcement gets 
     'switches',
     'recorded',
     'vods',
+    'owner',
+    'BANDWIDTH',
+    'AVERAGE-BANDWIDTH',
+    'INDEPENDENT-SEGMENTS',
+    'EXT-X-I-FRAME-STREAM-INF',
   ];
   for (const what of wanted) expect([what, occurred[what]! > runs / 20]).toEqual([what, true]);
 });

@@ -1,10 +1,15 @@
-import { parseMediaPlaylist, playlistDuration90k, type MediaPlaylist } from '@hls-uplink/hls';
+import {
+  parseMediaPlaylist,
+  parseMultivariantPlaylist,
+  playlistDuration90k,
+  type MediaPlaylist,
+} from '@hls-uplink/hls';
 import { errorText } from '@hls-uplink/runtime';
 import { recallDateRanges } from './date-range.js';
 import { recallDiscontinuities } from './discontinuity.js';
 import { iFrameCount } from './i-frame.js';
 import { buildIFrames } from './i-frame-playlist.js';
-import { multivariantKey } from './multivariant.js';
+import { below, multivariantKey } from './multivariant.js';
 import { beginTerm } from './ownership.js';
 import { isDerived, recordingOf } from './playlist-keys.js';
 import { hasVideo, newRendition } from './rendition.js';
@@ -51,6 +56,7 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
   for (const { key, playlist, line } of read) {
     if (playlist.segments.length > 0 && line?.life === life) resume(turn, key, playlist, line);
   }
+  recallStated(state);
   const resumed = Object.keys(state.renditions).length > 0;
   recallDateRanges(state);
   for (const { key, playlist, line } of read) {
@@ -160,6 +166,27 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
   if (rendition.alone) return;
   state.nextNumber = Math.max(state.nextNumber, rendition.tail + 1);
   state.discontinuitySequence = Math.max(state.discontinuitySequence, discontinuitySequence);
+}
+
+/**
+ * What viewers have been told of the bit rates: it may have been measured of segments whose media playlist was not stored
+ * any more, and what is said again must not differ for that.
+ */
+function recallStated(state: ChannelState): void {
+  const { storedText } = state.multivariant;
+  if (storedText === '') return;
+  try {
+    for (const { uri, bandwidth, averageBandwidth } of parseMultivariantPlaylist(storedText).variants) {
+      const rendition = Object.values(state.renditions).find((one) => below(state, one.playlistKey) === uri);
+      if (!rendition || averageBandwidth === undefined) continue;
+      rendition.stated = {
+        bandwidth: Math.max(bandwidth, rendition.stated?.bandwidth ?? 0),
+        average: averageBandwidth,
+      };
+    }
+  } catch {
+    // It will be written anew, from what the media playlists say.
+  }
 }
 
 /** A playlist of an earlier life or of another tool: its numbers count on, its entries leave with the first version. */

@@ -1,5 +1,6 @@
 import type { Announcement, SegmentId } from '@hls-uplink/protocol';
 import type { Effect } from '../event.js';
+import { Multivariants } from './multivariants.js';
 import { Recordings } from './recordings.js';
 import type { WorldOptions } from './scene.js';
 import {
@@ -46,6 +47,7 @@ export class Audience {
     recorded: 0,
     vods: 0,
   };
+  readonly multivariants: Multivariants;
   readonly #recordings: Recordings;
   /** Announcements of `end` so far. */
   ends = 0;
@@ -81,6 +83,7 @@ export class Audience {
     /** The rendition that has two sources, and whether they are the same encode. */
     private readonly spare?: WorldOptions['spare'],
   ) {
+    this.multivariants = new Multivariants(store);
     this.#recordings = new Recordings(store);
   }
 
@@ -258,8 +261,7 @@ export class Audience {
   private publishVariants(key: string, text: string): void {
     const variants = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     if (key.endsWith('/index.m3u8')) this.variants.push(variants);
-    const missing = variants.filter((uri) => !this.store.texts.has(`live/${uri}`));
-    if (missing.length > 0) this.fault(key, `rule 19: ${missing.join(', ')} not there`);
+    for (const fault of this.multivariants.faultsOf(key, text, this.seen.newLives)) this.fault(key, fault);
     // What is not offered any more nobody plays.
     for (const other of this.store.texts.keys()) {
       if (other.endsWith('-iframes.m3u8') && !text.includes(other.slice('live/'.length)))
