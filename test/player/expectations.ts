@@ -44,6 +44,28 @@ function excusedFreezes({ freezes, targetDuration }: PlayReport): Stall[] {
   return [...excused.values()];
 }
 
+/**
+ * A broadcast with holes in it goes on whatever the level, lowest and highest among them: no fatal error, and the playhead
+ * stands still no longer than a hole in the level that is forced takes.
+ * @throws Error with everything that was wrong
+ */
+export function expectPlayedOn(report: PlayReport, leastShare = 0.8): void {
+  const { fatalErrors, startedAfterMs, playedSeconds, realSeconds, levels, samples } = report;
+  const wrong = fatalErrors.map(({ details, reason }) => `fatal error ${details}: ${reason}`);
+  if (startedAfterMs === undefined) wrong.push('never started');
+  else if (playedSeconds < leastShare * realSeconds)
+    wrong.push(`${playedSeconds.toFixed(1)} s played in ${realSeconds.toFixed(1)} s`);
+  const shown = new Set(samples.map(({ level }) => level));
+  for (const level of [0, levels.length - 1])
+    if (!shown.has(level)) wrong.push(`level ${level} was never shown`);
+  if (wrong.length === 0) return;
+  const errors = report.errors.map(({ details, reason }) => `${details} ${reason}`);
+  const stalls = report.stalls.map(({ at, ms }) => `${ms.toFixed(0)} ms at ${at.toFixed(0)}`);
+  throw new Error(
+    `did not play on:\n  ${wrong.join('\n  ')}\n  other errors: ${errors.join('; ') || 'none'}\n  stood still: ${stalls.join('; ') || 'never'}`,
+  );
+}
+
 function* failures(report: PlayReport, expectations: Expectations): Generator<string> {
   const { allowErrors, immediateSwitchMs = 1_500, allLevels = report.forced.length > 0 } = expectations;
   for (const { details, reason } of report.fatalErrors) yield `fatal error ${details}: ${reason}`;
@@ -69,6 +91,8 @@ function* failures(report: PlayReport, expectations: Expectations): Generator<st
   if (report.realSeconds < 1) yield `looked at for ${report.realSeconds.toFixed(1)} s only`;
   else if (ratio < 0.93 || ratio > 1.07)
     yield `${report.playedSeconds.toFixed(2)} s played in ${report.realSeconds.toFixed(2)} s`;
+  if (report.decodedSoundBytes <= 0) yield 'no sound was decoded';
+  if (report.soundAlone) return;
   const frameRate = Math.max(0, ...report.levels.map((level) => level.frameRate));
   const leastFrames = 0.85 * (frameRate || 10) * (report.realSeconds - frozenMs({ freezes: excused }) / 1000);
   if (report.decodedFrames < leastFrames)

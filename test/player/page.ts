@@ -8,6 +8,8 @@ export interface Sample {
   currentTime: number;
   decodedFrames: number;
   droppedFrames: number;
+  /** Of sound, as Chromium counts them. */
+  decodedSoundBytes: number;
   /** Seconds that can be played on without a hole. */
   bufferedAhead: number;
   /** Which level is on the screen; -1 before the first. */
@@ -86,7 +88,7 @@ setInterval(() => {
   const quality = video.getVideoPlaybackQuality();
   notes.samples.push({
     at: now(), currentTime, decodedFrames: quality.totalVideoFrames, droppedFrames: quality.droppedVideoFrames,
-    bufferedAhead: ahead, level: hls.currentLevel, ended: video.ended,
+    decodedSoundBytes: video.webkitAudioDecodedByteCount, bufferedAhead: ahead, level: hls.currentLevel, ended: video.ended,
   });
 }, ${sampleMs});
 hls.loadSource(url);

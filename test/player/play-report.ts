@@ -36,12 +36,21 @@ export interface PlayReport extends Notes {
   realSeconds: number;
   playedSeconds: number;
   decodedFrames: number;
+  decodedSoundBytes: number;
+  /** It was to have no pictures. */
+  soundAlone: boolean;
   ended: boolean;
 }
 
-/** What the page noted, from the first picture on. */
-export function summarize(notes: Notes, forced: ForcedSwitch[], started: boolean): PlayReport {
-  const from = started ? notes.samples.findIndex((sample) => sample.decodedFrames > 2) : -1;
+/** What the page noted, from the first picture on, or the first sound. */
+export function summarize(
+  notes: Notes,
+  forced: ForcedSwitch[],
+  { started, soundAlone = false }: { started: boolean; soundAlone?: boolean },
+): PlayReport {
+  const plays = ({ decodedFrames, decodedSoundBytes }: Sample): boolean =>
+    soundAlone ? decodedSoundBytes > 0 : decodedFrames > 2;
+  const from = started ? notes.samples.findIndex(plays) : -1;
   const played = from < 0 ? [] : notes.samples.slice(from);
   const end = played.findIndex((sample) => sample.ended);
   const looked = end < 0 ? played : played.slice(0, end + 1);
@@ -52,11 +61,13 @@ export function summarize(notes: Notes, forced: ForcedSwitch[], started: boolean
     startedAfterMs: first?.at,
     stalls: findStalls(looked, forced),
     jumps: findJumps(looked, forced),
-    freezes: findFreezes(looked, forced),
+    freezes: soundAlone ? [] : findFreezes(looked, forced),
     forced,
     realSeconds: first && last ? (last.at - first.at) / 1000 : 0,
     playedSeconds: first && last ? last.currentTime - first.currentTime : 0,
     decodedFrames: first && last ? last.decodedFrames - first.decodedFrames : 0,
+    decodedSoundBytes: first && last ? last.decodedSoundBytes - first.decodedSoundBytes : 0,
+    soundAlone,
     ended: end >= 0,
   };
 }

@@ -1,10 +1,8 @@
 /** A real player on a stream: hls.js in Debian's Chromium, driven and watched. */
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
+import { withPage } from './browser.js';
 import { pageHtml, sampleMs, type Notes } from './page.js';
 import { summarize, type ForcedSwitch, type PlayReport } from './play-report.js';
-import { serveStatic } from './static-server.js';
 
 export interface PlayOptions {
   /** Of a multivariant or media playlist. */
@@ -19,20 +17,11 @@ export interface PlayOptions {
   startTimeoutMs?: number;
   /** What browsers do by default; `ignored` plays from stores that allow no other origin. */
   crossOrigin?: 'enforced' | 'ignored';
+  /** There are no pictures, and sound is what shows that it plays. */
+  soundAlone?: boolean;
   /** Added to hls.js's configuration. */
   config?: Record<string, unknown>;
 }
-
-const browserFlags = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
-];
 
 interface PlayerWindow {
   notes: Notes;
@@ -40,49 +29,27 @@ interface PlayerWindow {
 }
 
 /** Plays and reports; what goes wrong in the player is in the report. @throws Error when there is no browser. */
-export async function play(options: PlayOptions): Promise<PlayReport> {
-  const script = createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js');
-  const server = await serveStatic({
-    pages: {
-      '/': { type: 'text/html; charset=utf-8', text: pageHtml },
-      '/hls.js': { type: 'text/javascript', text: await readFile(script, 'utf8') },
-    },
-  });
-  const ignored = options.crossOrigin === 'ignored' ? ['--disable-web-security'] : [];
-  try {
-    const browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
-      headless: true,
-      args: [...browserFlags, ...ignored],
-    });
-    try {
-      const page = await browser.newPage({ viewport: { width: 640, height: 360 } });
-      const parameters = encodeURIComponent(
-        JSON.stringify({ url: options.url, config: options.config ?? {} }),
-      );
-      await page.goto(`${server.url}#${parameters}`);
-      return await drive(page, options);
-    } finally {
-      await browser.close();
-    }
-  } finally {
-    await server.close();
-  }
+export function play(options: PlayOptions): Promise<PlayReport> {
+  const { url, config = {}, crossOrigin } = options;
+  return withPage({ html: pageHtml, parameters: { url, config }, crossOrigin }, (page) =>
+    drive(page, options),
+  );
 }
 
 async function drive(page: Page, options: PlayOptions): Promise<PlayReport> {
   const forced: ForcedSwitch[] = [];
   const started = await page
     .waitForFunction(
-      () => {
+      (soundAlone) => {
         const { notes } = window as unknown as PlayerWindow;
         if (notes.fatalErrors.length > 0) return 'failed';
-        const [first] = notes.samples;
         const last = notes.samples.at(-1);
+        if (!last) return false;
         // hls.js seeks to the live edge first; frames on the screen are the start.
-        return first && last && last.currentTime > 0 && last.decodedFrames > 2 ? 'started' : false;
+        const plays = soundAlone ? last.decodedSoundBytes > 0 : last.decodedFrames > 2;
+        return plays && last.currentTime > 0 ? 'started' : false;
       },
-      undefined,
+      options.soundAlone ?? false,
       { timeout: options.startTimeoutMs ?? 30_000, polling: sampleMs },
     )
     .then((handle) => handle.jsonValue())
@@ -91,7 +58,10 @@ async function drive(page: Page, options: PlayOptions): Promise<PlayReport> {
   const notes = await page.evaluate(() => (window as unknown as PlayerWindow).notes);
   if (options.screenshot !== undefined && started !== 'started')
     await page.screenshot({ path: options.screenshot });
-  return summarize(notes, forced, started === 'started');
+  return summarize(notes, forced, {
+    started: started === 'started',
+    soundAlone: options.soundAlone ?? false,
+  });
 }
 
 type Step = { after: number; do: (page: Page) => Promise<void> };

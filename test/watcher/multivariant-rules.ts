@@ -30,6 +30,7 @@ export function judgeMultivariant(history: History, url: (uri: string) => string
     }),
     ...independent(last.playlist, history, last.at),
     ...falls(history),
+    ...returns(history),
   ];
 }
 
@@ -48,6 +49,21 @@ function falls({ multivariant, renditions }: History): Violation[] {
     }
   }
   return violations;
+}
+
+/** It changes only when it must, so it never says again what it had said: comments aside, and averages, which come and go. */
+function returns({ multivariant, renditions }: History): Violation[] {
+  if (renditions.some((rendition) => lastLife(rendition) > 0)) return [];
+  const said = new Set<string>();
+  let last = '';
+  return multivariant.flatMap(({ at, text }) => {
+    const now = text.replaceAll(/^#(?!EXT).*\n/gm, '').replaceAll(/,AVERAGE-BANDWIDTH=\d+/g, '');
+    const isBack = now !== last && said.has(now);
+    said.add(now);
+    last = now;
+    const message = 'the multivariant playlist says again what it had said before';
+    return isBack ? [{ rule: 19, message, at }] : [];
+  });
 }
 
 function exists(rendition: RenditionHistory, pauses: readonly Pause[]): Violation[] {

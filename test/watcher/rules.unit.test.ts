@@ -238,6 +238,23 @@ describe('one fault is named by its rule, and nothing else is', () => {
     ]);
   });
 
+  test('19: what is said again', async () => {
+    const states = session();
+    const { body } = states.find(({ resources }) => 'index.m3u8' in resources)!.resources['index.m3u8']!;
+    const other = String(body).replace('854x480', '848x480');
+    const changes = [other, String(body)].map((text, i) => ({
+      atMs: publishMs(3 + i),
+      resources: { 'index.m3u8': { status: 200, body: text } },
+    }));
+    const { violations } = await view([...states, ...changes]);
+    expect(violations).toEqual([
+      expect.objectContaining({
+        rule: 19,
+        message: 'the multivariant playlist says again what it had said before',
+      }),
+    ]);
+  });
+
   test('every rule of the watcher has its fault', () => {
     const covered = new Set(faults.flatMap(([numbers]) => numbers));
     const all = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 22, 23, 24, 25];
