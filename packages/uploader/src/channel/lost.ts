@@ -8,7 +8,7 @@ import { clockKnownAt } from './parallel.js';
 import { holding, isKnown, isPublished, siblings } from './partial.js';
 import { hasSkipped, lostAt } from './rendition.js';
 import { answer, hasLeft } from './source.js';
-import { hasJustDelivered, mayCome } from './spare.js';
+import { hasJustCome, hasJustDelivered, mayCome } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot, nextSlot, positionOf } from './timeline.js';
@@ -81,8 +81,9 @@ export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): 
     if (!published) return false;
     if (!rendition.away && !hasLeft(state, rendition.name)) {
       if (at < lostAt(state, rendition)) return false;
-      // From who has just become active the next one is to be expected.
-      rendition.away = !hasJustDelivered(state, activeOf(state, rendition), at);
+      // From who has just become active, or has just come back, the next one is to be expected.
+      const active = activeOf(state, rendition);
+      rendition.away = !hasJustDelivered(state, active, at) && !hasJustCome(state, active, at);
     }
   }
   return listGap(turn, rendition, slot);

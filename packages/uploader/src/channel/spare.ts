@@ -9,6 +9,8 @@ import type { Position } from './timeline.js';
 const OTHER_TARGETS = 1.5;
 /** As long for the same encode's, less the time to put its segment: the playlist is not later than it may be (HLS-RULES 5). */
 const SAME_TARGETS = 1.25;
+/** After it has come back its first deadline passes within so long (`lostAt`), and what it begins with ends later. */
+const CAME_TARGETS = 2;
 
 const targetMs = ({ targetDuration, target }: ChannelState): number => 1000 * (targetDuration ?? target ?? 0);
 
@@ -110,6 +112,14 @@ export function hasJustDelivered(
   at: number,
 ): boolean {
   return at < (source?.deliveredMs ?? 0) + SAME_TARGETS * targetMs(state);
+}
+
+/**
+ * So lately that its first segment need not be over: it begins with a key picture and ends with a cut, and a process that
+ * has just been started is slow.
+ */
+export function hasJustCome(state: ChannelState, source: SourceState | undefined, at: number): boolean {
+  return source?.connected === true && at < (source.cameMs ?? 0) + CAME_TARGETS * targetMs(state);
 }
 
 /** The same encode comes from another source that is well, and has not come as far as this yet. */

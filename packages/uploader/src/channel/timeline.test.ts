@@ -320,3 +320,28 @@ test('a life that begins with a stump has the target duration of what was stated
   rig.to(75);
   expect(rig.playlist('low').targetDuration).toBe(6);
 });
+
+test('who has just come back is waited for once more: of what it begins with nothing can be there before the second cut', () => {
+  const rig = Rig.live(BOTH, 4);
+  rig.to(24.1);
+  rig.happen({ type: 'disconnected', session: sessionOf('mid') });
+  rig.to(25);
+  rig.connect('mid');
+  rig.to(30);
+  rig.segment('low', 4, 24, 30);
+  rig.to(36);
+  // Its deadline has passed, and the slot it was away in is a gap.
+  expect(rig.entries('mid')).toMatch(/ 4G$/);
+  rig.segment('low', 5, 30, 36);
+  rig.to(36.5);
+  rig.segment('mid', 4, 30, 36, { discontinuity: 'start' });
+  expect(rig.entries('mid')).toMatch(/ 4G 5$/);
+  expect(rig.answers.filter((answer) => !answer.endsWith('published'))).toEqual([]);
+  // But who says nothing is not waited for again and again.
+  for (let i = 6; i < 14; i++) {
+    rig.to(6 * i + 6);
+    rig.segment('low', i, 6 * i, 6 * i + 6);
+  }
+  rig.to(85);
+  expect(rig.entries('mid')).toMatch(/ 13G$/);
+});
