@@ -27,10 +27,21 @@ export class Mishaps {
     );
   }
 
+  /** Until it is back and its media are listed again: processes that start on a busy machine take their time. */
   async away(rendition: string, during: () => Promise<void>): Promise<void> {
     const fromMs = Date.now() - this.targetSeconds * 1000;
     await during();
-    this.#absences.push({ rendition, fromMs, toMs: Date.now() + 2 * this.targetSeconds * 1000 });
+    const backMs = Date.now();
+    await this.stage.watcher.until(
+      ({ renditions }) =>
+        renditions.some(
+          ({ name, segments }) =>
+            name === rendition && segments.some(({ gap, listedAt }) => !gap && listedAt > backMs),
+        ),
+      { what: `${rendition} again`, timeoutMs: 40_000 },
+    );
+    const toMs = Math.max(backMs + 2 * this.targetSeconds * 1000, Date.now());
+    this.#absences.push({ rendition, fromMs, toMs });
   }
 
   /** It is killed, and for a while none is there. */
