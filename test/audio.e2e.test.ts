@@ -2,13 +2,21 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Rendition } from './helpers/encoder.js';
 import { begin, end, listedMore } from './helpers/stage.js';
-import { decodeAll, expectDecoded, segmentsOfPlaylist } from './player/index.js';
+import {
+  decodeAll,
+  expectDecoded,
+  expectPlayedInRealTime,
+  play,
+  readByFfmpeg,
+  segmentsOfPlaylist,
+} from './player/index.js';
 import { expectOnlyGaps, type ObservedSegment, type Report } from './watcher/index.js';
 
 const TARGET_SECONDS = 2;
 const MOST_MS = 90_000;
 /** More than the window holds, so that it slides. */
 const ENTRIES = 8;
+const PLAY_SECONDS = 5;
 
 const aac: Rendition = { name: 'sound' };
 const pictures: Rendition = {
@@ -31,7 +39,12 @@ describe.each(CASES)('$what', ({ renditions, codecs }) => {
     'is published without a fault, and ends',
     async () => {
       const stage = await begin({ renditions, target: TARGET_SECONDS, gop: TARGET_SECONDS, endOnEof: true });
-      await listedMore(stage, ENTRIES);
+      await listedMore(stage, 3);
+      const more = listedMore(stage, ENTRIES - 3);
+      // Not the channel: no browser decodes the other's sound.
+      const soundUrl = new URL('sound.m3u8', stage.live.url).href;
+      expectPlayedInRealTime(await play({ url: soundUrl, seconds: PLAY_SECONDS, soundAlone: true }));
+      await more;
       const report = await end(stage);
       const last = Math.max(
         ...report.renditions.flatMap(({ segments }) => segments.map((one) => one.number)),
@@ -50,6 +63,13 @@ describe.each(CASES)('$what', ({ renditions, codecs }) => {
         variants.map(({ uri }) => [uri, uri === 'pictures.m3u8' ? '256x144' : undefined]),
       );
       expectOneTimeline(report);
+      const text = await (await fetch(soundUrl)).text();
+      const seconds = [...text.matchAll(/^#EXTINF:([\d.]+)/gm)].reduce(
+        (sum, [, one]) => sum + Number(one),
+        0,
+      );
+      const read = await readByFfmpeg(soundUrl);
+      expect(read).toEqual({ errors: [], frames: 0, seconds: expect.closeTo(seconds, 0) });
       for (const { name, url, versions } of report.renditions) {
         expect(versions.at(-1)?.playlist.mediaSequence).toBeGreaterThan(0);
         for (const segments of await segmentsOfPlaylist(url)) {

@@ -8,9 +8,14 @@ import { promisify } from 'node:util';
 import { cleanUps } from './helpers/clean-ups.js';
 import { LADDER } from './helpers/encoder.js';
 import { UPLOADER } from './helpers/live.js';
-import { start } from './helpers/processes.js';
 import { begin, end, listedMore } from './helpers/stage.js';
-import { complaintsOfParsers, expectPlayedInRealTime, play, serveStatic } from './player/index.js';
+import {
+  complaintsOfParsers,
+  expectPlayedInRealTime,
+  play,
+  readByFfmpeg,
+  serveStatic,
+} from './player/index.js';
 
 const TARGET_SECONDS = 2;
 const ROTATION = 2;
@@ -21,29 +26,6 @@ const keyUris = (text: string): string[] => [
     [...text.matchAll(/^#EXT-X-KEY:METHOD=AES-128,URI="(.*)",IV=0x[0-9A-F]{32}$/gm)].map(([, uri]) => uri!),
   ),
 ];
-
-/** What ffmpeg says against a playlist, and how many pictures come of it. */
-async function decoded(url: string): Promise<{ errors: string[]; pictures: number }> {
-  const args = [
-    '-v',
-    'warning',
-    '-nostdin',
-    '-i',
-    url,
-    '-map',
-    '0:v',
-    '-f',
-    'null',
-    '-progress',
-    'pipe:1',
-    '-',
-  ];
-  const ffmpeg = await start('ffmpeg', args, { name: 'ffmpeg' });
-  expect(await ffmpeg.exited).toEqual({ code: 0, signal: null });
-  const errors = ffmpeg.lines.filter(({ from }) => from === 'stderr').map(({ text }) => text);
-  const frames = ffmpeg.lines.findLast(({ text }) => text.startsWith('frame='))?.text.slice('frame='.length);
-  return { errors, pictures: Number(frames) };
-}
 
 test('an encrypted channel decrypts in ffmpeg and hls.js across key rotations and a restart', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'keys-'));
@@ -95,9 +77,9 @@ test('an encrypted channel decrypts in ffmpeg and hls.js across key rotations an
   // ffmpeg knows no EXT-X-GAP, and would ask for what the killed one lost.
   const { segments } = seen.renditions.find(({ name }) => name === 'low')!;
   const seconds = segments.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);
-  const { errors, pictures } = await decoded(new URL('low.m3u8', live.url).href);
+  const { errors, frames } = await readByFfmpeg(new URL('low.m3u8', live.url).href);
   expect(errors).toEqual([]);
-  expect(pictures).toBeGreaterThan(25 * (seconds - 1));
+  expect(frames).toBeGreaterThan(25 * (seconds - 1));
 
   const published = await readdir(join(live.folder, 'www/live'));
   expect(published.filter((name) => /iframes|\.key$/.test(name))).toEqual([]);

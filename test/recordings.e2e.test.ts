@@ -1,16 +1,18 @@
-/** The dvr, event and VOD playlists beside the live ones, as real parsers and ffmpeg read them. */
+/** The dvr, event and VOD playlists beside the live ones, as real parsers, ffmpeg and hls.js read them. */
 import { expect, test } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Rendition } from './helpers/encoder.js';
 import { start, until } from './helpers/processes.js';
 import { begin, end, listedMore } from './helpers/stage.js';
-import { complaintsOfParsers } from './player/index.js';
+import { complaintsOfParsers, expectPlayedInRealTime, play, readByFfmpeg } from './player/index.js';
 
 const TARGET_SECONDS = 4;
 const GOP_SECONDS = 2;
 /** The live window is --window 3, and 3 × target duration plus two segments. */
 const DVR_SEGMENTS = 7;
+const PLAY_SECONDS = 5;
+const PICTURES_PER_SECOND = 25;
 const RENDITIONS: readonly Rendition[] = [
   { name: 'low', picture: { width: 256, height: 144, kilobits: 150 } },
   { name: 'high', picture: { width: 384, height: 216, kilobits: 300 } },
@@ -65,7 +67,24 @@ test('dvr and event go on over a new uploader with an empty journal, and the VOD
 
   await live.killUploader();
   await live.startUploader('empty-journal');
-  await listedMore(stage, 5);
+  // Meanwhile who comes late plays from the oldest on, and the event as it goes.
+  const more = listedMore(stage, 5);
+  const late = await play({
+    url: `${base}index-dvr.m3u8`,
+    seconds: PLAY_SECONDS,
+    config: { startPosition: 0 },
+  });
+  expectPlayedInRealTime(late);
+  expect(late.samples.find(({ decodedFrames }) => decodedFrames > 0)!.currentTime).toBeLessThan(
+    TARGET_SECONDS,
+  );
+  expectPlayedInRealTime(await play({ url: `${base}index-event.m3u8`, seconds: PLAY_SECONDS }));
+  await more;
+  for (const view of ['dvr', 'event']) {
+    const { errors, frames } = await readByFfmpeg(`${base}low-${view}.m3u8`, 2 * TARGET_SECONDS);
+    expect([view, errors]).toEqual([view, []]);
+    expect(Math.abs(frames - 2 * TARGET_SECONDS * PICTURES_PER_SECOND)).toBeLessThanOrEqual(2);
+  }
   for (const name of live.names) {
     const dvr = await get(`${name}-dvr.m3u8`);
     const event = await get(`${name}-event.m3u8`);
@@ -90,6 +109,22 @@ test('dvr and event go on over a new uploader with an empty journal, and the VOD
   expect(complaintsOfParsers(multivariant)).toEqual([]);
   for (const kind of ['dvr', 'event'])
     expect(complaintsOfParsers(await get(`index-${kind}.m3u8`))).toEqual([]);
+  for (const one of ['index.m3u8', index]) {
+    const sizes = await output(
+      ...(['ffprobe', '-v', 'error', '-select_streams', 'v', '-show_entries'] as const),
+      ...['program=program_id:program_stream=width,height', '-of', 'compact=p=0:nk=1', base + one],
+    );
+    for (const { picture } of RENDITIONS) expect(sizes).toContain(`${picture!.width}|${picture!.height}`);
+  }
+  for (const view of ['dvr', 'event']) {
+    const { errors, frames } = await readByFfmpeg(`${base}low-${view}.m3u8`);
+    expect([view, errors]).toEqual([view, []]);
+    const { seconds } = see(await get(`low-${view}.m3u8`));
+    expect(Math.abs(frames - seconds * PICTURES_PER_SECOND)).toBeLessThanOrEqual(2);
+  }
+  const played = await play({ url: base + index, seconds: PLAY_SECONDS });
+  expectPlayedInRealTime(played);
+  expect(played.samples.find(({ decodedFrames }) => decodedFrames > 0)!.currentTime).toBeLessThan(1);
   const names = multivariant.split('\n').filter((line) => line.endsWith('-vod.m3u8'));
   expect(names.map((name) => name.replace(/-.*/, ''))).toEqual(live.names);
   for (const name of names) {
@@ -120,4 +155,4 @@ test('dvr and event go on over a new uploader with an empty journal, and the VOD
     expect(Math.abs(Number(duration.split('\n')[0]) - vod.seconds)).toBeLessThan(0.2);
     expect(await output('ffmpeg', '-v', 'error', '-i', base + name, '-f', 'null', '-')).toBe('');
   }
-}, 120_000);
+}, 180_000);
