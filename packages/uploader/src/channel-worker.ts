@@ -1,6 +1,7 @@
 import type { DateRange } from '@hls-uplink/hls';
 import type { Announcement, Gap, Segment, SegmentId, Tracks } from '@hls-uplink/protocol';
 import { errorText, type Logger } from '@hls-uplink/runtime';
+import { behindOf, isBehind } from './channel/catch-up.js';
 import type { ChannelEvent, Effect, SourceFacts } from './channel/event.js';
 import type { Owner } from './channel/ownership.js';
 import { playlistKeyOf } from './channel/playlist-keys.js';
@@ -200,6 +201,11 @@ export class ChannelWorker {
     return this.#options.journal.has({ session, index }) ? 'accepted' : 'new';
   }
 
+  /** Only recordings wait for its bytes: those of what is newer come first. */
+  isBehind(id: SegmentId): boolean {
+    return isBehind(this.#state, id);
+  }
+
   async tracks(tracks: Tracks): Promise<void> {
     await this.#options.journal.append(this.id, { type: 'tracks', tracks });
     this.#dispatch({ type: 'tracks', tracks });
@@ -248,12 +254,15 @@ export class ChannelWorker {
 
   async #accept(announcement: Announcement, together: NewRecord[]): Promise<void> {
     if (this.status(announcement) !== 'new') return;
-    await this.#options.journal.append(this.id, ...together, { type: 'accepted', announcement });
+    const older = behindOf(this.#state, announcement.session).filter(([from]) => from < announcement.index);
+    const behind = older.length > 0 && { behind: older.map(([from, to]): [number, number] => [from, to]) };
+    await this.#options.journal.append(this.id, ...together, { type: 'accepted', announcement, ...behind });
     await this.open();
     // Dropped while the journal took it.
     if (this.status(announcement) === 'answered') return this.#forget(announcement);
     // Journalled before the channel was open, it was replayed with the rest.
-    if ((this.#state.sources[announcement.session]?.last?.index ?? -1) >= announcement.index) return;
+    const last = this.#state.sources[announcement.session]?.last?.index ?? -1;
+    if (last >= announcement.index && !this.isBehind(announcement)) return;
     for (const record of together) {
       if (record.type === 'session' && !this.#state.sources[record.facts.session]?.connected) {
         this.#connected(record.facts);
@@ -274,7 +283,10 @@ export class ChannelWorker {
     for (const record of await this.#opening.records()) {
       if (record.type === 'session') this.#connected(record.facts, { replayed: true });
       if (record.type === 'tracks') this.#dispatch({ type: 'tracks', tracks: record.tracks });
-      if (record.type === 'accepted') this.#dispatch({ type: 'accepted', announcement: record.announcement });
+      if (record.type === 'accepted') {
+        const { announcement, behind } = record;
+        this.#dispatch({ type: 'accepted', announcement, ...(behind && { behind }) });
+      }
     }
     this.#isOpen = true;
     this.#logger.debug('the channel is open', { phase: this.#state.phase });
@@ -335,7 +347,8 @@ export class ChannelWorker {
     }
   }
 
-  #putSegment({ id, rendition, key, path, bytes, crc32 }: Extract<Effect, { type: 'put-segment' }>): void {
+  #putSegment({ type: _, ...segment }: Extract<Effect, { type: 'put-segment' }>): void {
+    const { id, rendition } = segment;
     const done: SegmentJob['done'] = (outcome, encryption) => {
       if (outcome === 'stored')
         return this.#dispatch({ type: 'segment-stored', id, ...(encryption && { encryption }) });
@@ -344,7 +357,7 @@ export class ChannelWorker {
     };
     const stream = `${this.id}/${rendition}`;
     const { channel } = this.#options.settings;
-    this.#options.lanes.segments.put({ stream, channel, rendition, id, key, path, bytes, crc32, done });
+    this.#options.lanes.segments.put({ stream, channel, ...segment, done });
   }
 
   async #putPlaylist(effect: Extract<Effect, { type: 'put-playlist' }>): Promise<void> {

@@ -101,6 +101,43 @@ describe('Intake, when a link comes back', () => {
     expect(uploader.ownSpool.bytes).toBe(0);
   });
 
+  test('what only an event playlist is to have is asked for behind the last window, in order', async () => {
+    await uploader.stop();
+    await uploader.remove();
+    const settings = { window: 5, iFrames: false, eventSeconds: 3600 };
+    uploader = await startUploader({ logic: channelLogic, settings });
+    first = await Peer.hello(uploader.port, { renditions: ['main'] });
+    for (let index = 0; index < 4; index++) first.say(await segmentIn(uploader.spool, index));
+    await first.has('published', 3);
+    first.end();
+    const peer = await Peer.hello(uploader.port, { renditions: ['main'] });
+    for (let index = 4; index < 30; index++) peer.say(segmentOf(index));
+    for (let index = 25; index < 30; index++) {
+      await peer.has('send', index);
+      giveBody(peer, index);
+    }
+    await peer.has('published', 29);
+    for (let index = 4; index < 25; index++) {
+      await peer.has('send', index);
+      if (index === 14) {
+        peer.say(segmentOf(30));
+        await peer.has('send', 30);
+        giveBody(peer, 30);
+        await peer.has('published', 30);
+      }
+      giveBody(peer, index);
+      await peer.has('dropped', index);
+    }
+    const older = Array.from({ length: 21 }, (_, i) => i + 4);
+    const asked = peer.of('send').map(({ index }) => index);
+    expect(asked.filter((index) => index !== 30)).toEqual([25, 26, 27, 28, 29, ...older]);
+    for (const index of older) expect(finals(peer, index)).toEqual(['dropped backlog']);
+    const event = uploader.store.objects.get('live/main-event.m3u8')!.text;
+    expect(event.match(/^[^#].*\.ts$/gm)).toHaveLength(31);
+    expect(event).not.toContain('EXT-X-GAP');
+    expect(uploader.ownSpool.bytes).toBe(0);
+  });
+
   test('two windows are asked for in order, and all of it is published', async () => {
     first.end();
     const peer = await Peer.hello(uploader.port, { renditions: ['main'] });

@@ -19,6 +19,8 @@ import type { SpoolFiles } from './spool-files.js';
 export const MOST_SEGMENT_BYTES = 1024 * 1024 * 1024;
 /** Bodies asked for and not yet here, of one session. */
 const MOST_ASKED = 4;
+/** Of the own spool, for what only recordings wait for: what is live must always find room. */
+const BEHIND_SHARE = 1 / 2;
 /** Longest a segment may be by its own times: what is longer is a broken clock, 90 kHz. */
 const MOST_DURATION = 3600 * 90_000;
 
@@ -41,6 +43,8 @@ export interface IntakeOptions {
 type Assured = { path?: string } | { reject: RejectedCode; reason: string };
 /** Its bytes are on another machine. */
 type Sighted = Assured | 'away' | undefined;
+/** Its bytes are asked for when those of all that is newer are here: only recordings wait for it. */
+type Later = 'later';
 
 /** An announcement whose turn has not come. */
 interface UnderWay {
@@ -57,7 +61,7 @@ interface UnderWay {
  * Takes the announcements of one connection in, strictly in the order they came: bytes assured, journalled, handed to
  * the channel, accepted. Bytes that are not to be had by path are asked for ahead, a few at a time, in the same order;
  * but the channel is told first of all that are announced, and what it drops then, the backlog of an outage, is never asked
- * for: the newest window comes first.
+ * for: the newest window comes first. What recordings are to have of it all the same is asked for when nothing newer is away.
  */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -77,6 +81,8 @@ export class Intake {
   #sighted: Promise<unknown> = Promise.resolve();
   /** Whose bytes are on another machine, and needed. */
   #away = 0;
+  /** Whose bytes only recordings wait for. */
+  readonly #later: UnderWay[] = [];
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -131,7 +137,8 @@ export class Intake {
       void before.then(next);
     });
     this.#inTurn(lineBytes, assured, async (value) => {
-      if (value && !one.isAnswered) await this.#take(one.announcement, value);
+      if (value === 'later' && !one.isAnswered) return this.#putOff(one);
+      if (value && value !== 'later' && !one.isAnswered) await this.#take(one.announcement, value);
       this.#underWay.delete(announcement.index);
     });
   }
@@ -203,7 +210,11 @@ export class Intake {
   }
 
   /** @param before its bytes may be asked for after those of the one before. @param next those of the next one may be */
-  async #assure(one: UnderWay, before: Promise<void>, next: () => void): Promise<Assured | undefined> {
+  async #assure(
+    one: UnderWay,
+    before: Promise<void>,
+    next: () => void,
+  ): Promise<Assured | Later | undefined> {
     const { announcement } = one;
     const sighting = this.#inOrder(announcement, this.#sight(announcement));
     this.#sighted = sighting.catch(ignore);
@@ -213,8 +224,10 @@ export class Intake {
     await this.#notice.quiet;
     // The channel knows all that has been announced by now.
     await this.#sighted;
-    const result = await this.#askFor(one, announcement, next);
+    const isLater = this.#options.worker.isBehind(announcement);
+    const result = isLater ? 'later' : await this.#askFor(one, announcement, next);
     this.#away--;
+    this.wake();
     return result;
   }
 
@@ -263,10 +276,10 @@ export class Intake {
     return undefined;
   }
 
-  async #askFor(one: UnderWay, segment: Segment, next: () => void): Promise<Assured | undefined> {
+  async #askFor(one: UnderWay, segment: Segment, next: () => void, share = 1): Promise<Assured | undefined> {
     const { tell, signal } = this.#options;
     if (one.isAnswered) return undefined;
-    const giveBack = await this.#permission(segment.bytes);
+    const giveBack = await this.#permission(segment.bytes, share);
     if (!giveBack) return undefined;
     // It became a gap meanwhile, or was dropped.
     if (one.announcement !== segment || one.isAnswered) {
@@ -292,12 +305,42 @@ export class Intake {
     return result;
   }
 
+  #putOff(one: UnderWay): void {
+    this.#later.push(one);
+    if (this.#later.length === 1) void this.#askForLater();
+  }
+
+  /** One after the other, whenever nothing newer is away. */
+  async #askForLater(): Promise<void> {
+    const { signal } = this.#options;
+    for (let one = this.#later[0]; one && !signal.aborted; one = this.#later[0]) {
+      if (this.#away > 0) await this.moved();
+      else {
+        await this.#takeLater(one);
+        this.#later.shift();
+      }
+    }
+  }
+
+  async #takeLater(one: UnderWay): Promise<void> {
+    const { announcement } = one;
+    const answered = new Promise<undefined>((resolve) => (one.answer = () => resolve(undefined)));
+    const isNeeded = announcement.type === 'segment' && !one.isAnswered;
+    const assured = isNeeded
+      ? await Promise.race([this.#askFor(one, announcement, ignore, BEHIND_SHARE), answered])
+      : {};
+    this.#inTurn(0, Promise.resolve(assured), async (value) => {
+      if (value && !one.isAnswered) await this.#take(one.announcement, value);
+      this.#underWay.delete(announcement.index);
+    });
+  }
+
   /** A few bodies at a time, and none while the disk's share is full. @returns nothing when the connection is gone */
-  async #permission(bytes: number): Promise<(() => void) | undefined> {
+  async #permission(bytes: number, share: number): Promise<(() => void) | undefined> {
     const { ownSpool, spoolBytes, clock, signal, logger } = this.#options;
     while (this.#asking >= MOST_ASKED && !signal.aborted) await this.moved();
     for (let told = false; !signal.aborted; told = true) {
-      const giveBack = ownSpool.reserve(bytes, spoolBytes);
+      const giveBack = ownSpool.reserve(bytes, share * spoolBytes);
       if (giveBack) return giveBack;
       if (!told) {
         logger.warn('the own spool is full: segments wait at their segmenter', { spoolBytes });
@@ -320,7 +363,7 @@ export class Intake {
     }
     if (status === 'new') {
       const last = worker.state.sources[id.session]?.last?.index ?? -1;
-      if (id.index <= last) {
+      if (id.index <= last && !worker.isBehind(id)) {
         const reason = `index ${id.index} comes after ${last}: announce in order of index`;
         await this.#options.ownSpool.remove(id);
         return this.#reject(id, 'bad-message', reason, undefined);

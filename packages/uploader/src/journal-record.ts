@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { end, gap, hello, leave, segment, sessionId, tracks } from '@hls-uplink/protocol';
 
 const sequence = z.number().int().min(0);
+const index = z.number().int().min(0);
 
 /** What a source said of itself; kept while something of its session waits for a final answer. */
 export const sessionRecord = z.strictObject({
@@ -25,6 +26,11 @@ export const acceptedRecord = z.strictObject({
   type: z.literal('accepted'),
   sequence,
   announcement: z.discriminatedUnion('type', [segment, gap, leave, end]),
+  /** Of its session, what was announced before it and is to be accepted later: first and last index of each run. */
+  behind: z
+    .array(z.tuple([index, index]))
+    .max(10_000)
+    .optional(),
 });
 
 /** Where a feed of legacy lines stands: what the next line of the same rendition is compared with. */

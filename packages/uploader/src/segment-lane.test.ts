@@ -56,14 +56,20 @@ describe('lanes', () => {
   const laneOf = (limits: { maxBytes?: number; maxCount?: number } = {}): SegmentLane =>
     new SegmentLane({ store, files: new SpoolFiles([folder]), health, clock, logger, ...limits });
 
-  async function put(lane: SegmentLane, stream: string, index: number, size = 188): Promise<string> {
+  async function put(
+    lane: SegmentLane,
+    stream: string,
+    index: number,
+    size = 188,
+    behind: { isBehind?: true } = {},
+  ): Promise<string> {
     const content = Buffer.alloc(size, `${stream}${index}`);
     const key = `${stream}-${index}.ts`;
     const path = join(folder, 'spool', key);
     await writeFile(path, content);
     const done = (outcome: string): void => void outcomes.push(`${key} ${outcome}`);
     const names = { stream, channel: 'live', rendition: stream, id: { session, index }, key };
-    lane.put({ ...names, path, bytes: size, crc32: crc32(content), done });
+    lane.put({ ...names, path, bytes: size, crc32: crc32(content), done, ...behind });
     return path;
   }
 
@@ -95,6 +101,25 @@ describe('lanes', () => {
     open();
     await until('all to be stored', () => outcomes.length === 5);
     expect(store.puts).toEqual(['backlog-0.ts', 'backlog-1.ts', 'live-0.ts', 'backlog-2.ts', 'backlog-3.ts']);
+  });
+
+  test('what no live playlist waits for goes behind all that one does, one of a stream, and leaves room', async () => {
+    let open = (): void => undefined;
+    store.gate = new Promise((resolve) => (open = resolve));
+    const lane = laneOf({ maxBytes: 4000, maxCount: 16 });
+    const behind = { isBehind: true as const };
+    for (const stream of 'abcdefg') for (const index of [0, 1]) await put(lane, stream, index, 188, behind);
+    await put(lane, 'h', 0, 1000, behind);
+    await until('as many as may be to be under way', () => store.puts.length === 4);
+    for (let index = 10; index < 14; index++) await put(lane, 'a', index);
+    await until('the live ones to be under way', () => store.puts.length === 6);
+    expect(store.puts).toEqual(['a-0.ts', 'b-0.ts', 'c-0.ts', 'd-0.ts', 'a-10.ts', 'a-11.ts']);
+    lane.cancel({ session, index: 13 });
+    open();
+    await until('all to be stored', () => outcomes.length === 18);
+    expect(store.puts.slice(6, 7)).toEqual(['a-12.ts']);
+    expect(store.puts).not.toContain('a-13.ts');
+    expect(lane.load).toEqual({ bytes: 0, count: 0, waiting: 0 });
   });
 
   test('an outage is tried through, told once, and its end told once and to all who wait', async () => {

@@ -22,6 +22,8 @@ export interface SegmentJob {
   path: string;
   bytes: number;
   crc32: number;
+  /** No live playlist waits for it. */
+  isBehind?: boolean;
   /** Called once, with what became of it; when it is encrypted, by what. */
   done(outcome: 'stored' | 'lost', encryption?: Key): void;
 }
@@ -66,17 +68,22 @@ const LEAST_RATE = 4096;
 const LEAST_TIME_MS = 60_000;
 /** Of one stream at a time: on a link that is slower than the stream more would all be late, instead of some. */
 const MOST_OF_A_STREAM = 2;
+/** Of what no live playlist waits for so many at a time, one of a stream, and this part of the bytes in flight. */
+const MOST_BEHIND = 4;
+const BEHIND_SHARE = 1 / 4;
 /** After so many failures in a row one attempt at a time is enough to see whether the store is back. */
 const FAILING = 3;
 
 /**
  * Puts segments in parallel, bounded by their bytes and number, the streams in turn, each stream's in order of arrival.
- * A put that fails is tried again for ever, with delays; it is given up only when its file is gone.
+ * A put that fails is tried again for ever, with delays; it is given up only when its file is gone. What no live playlist
+ * waits for goes when all that one waits for is under way.
  */
 export class SegmentLane {
   readonly #options: SegmentLaneOptions & typeof LIMITS;
   /** In the order of their turns. */
   readonly #streams = new Map<string, SegmentJob[]>();
+  readonly #behind = new Map<string, SegmentJob[]>();
   /** Being put. */
   readonly #running = new Map<SegmentJob, AbortController>();
   /** Put and neither done nor cancelled. */
@@ -100,7 +107,10 @@ export class SegmentLane {
 
   /** Bytes and number of what is being put, and how many wait. */
   get load(): { bytes: number; count: number; waiting: number } {
-    const queued = [...this.#streams.values()].reduce((sum, jobs) => sum + jobs.length, 0);
+    const queued = [...this.#streams.values(), ...this.#behind.values()].reduce(
+      (sum, jobs) => sum + jobs.length,
+      0,
+    );
     return { bytes: this.#bytes, count: this.#count, waiting: queued + this.#retries.size };
   }
 
@@ -117,9 +127,10 @@ export class SegmentLane {
     this.#wanted.delete(job);
     this.#retries.delete(job);
     this.#running.get(job)?.abort();
-    const waiting = this.#streams.get(job.stream)?.filter((other) => other !== job) ?? [];
-    if (waiting.length > 0) this.#streams.set(job.stream, waiting);
-    else this.#streams.delete(job.stream);
+    const streams = this.#streamsOf(job);
+    const waiting = streams.get(job.stream)?.filter((other) => other !== job) ?? [];
+    if (waiting.length > 0) streams.set(job.stream, waiting);
+    else streams.delete(job.stream);
   }
 
   /** Begins nothing new; resolves when nothing is in flight, or at `signal`, which aborts what is. */
@@ -140,33 +151,52 @@ export class SegmentLane {
   }
 
   #underWay(stream: string): number {
-    return [...this.#running.keys()].filter((job) => job.stream === stream).length;
+    return [...this.#running.keys()].filter((job) => job.stream === stream && !job.isBehind).length;
+  }
+
+  #streamsOf({ isBehind }: SegmentJob): Map<string, SegmentJob[]> {
+    return isBehind ? this.#behind : this.#streams;
   }
 
   #enqueue(job: SegmentJob, where: 'first' | 'last'): void {
-    const jobs = this.#streams.get(job.stream) ?? [];
+    const streams = this.#streamsOf(job);
+    const jobs = streams.get(job.stream) ?? [];
     if (where === 'first') jobs.unshift(job);
     else jobs.push(job);
-    this.#streams.set(job.stream, jobs);
+    streams.set(job.stream, jobs);
   }
 
   #next(): void {
     for (;;) {
       const most = this.#failures >= FAILING ? 1 : this.#options.maxCount;
       if (this.#draining.signal.aborted || this.#count >= most) return;
-      const turn = [...this.#streams].find(([stream]) => this.#underWay(stream) < MOST_OF_A_STREAM);
+      const turn =
+        [...this.#streams].find(([stream]) => this.#underWay(stream) < MOST_OF_A_STREAM) ??
+        this.#nextBehind();
       const job = turn?.[1][0];
       if (!turn || !job) return;
       // The one whose turn it is waits for room; smaller ones that passed it by could hold it up for ever.
       if (this.#count > 0 && this.#bytes + job.bytes > this.#options.maxBytes) return;
       const [stream, jobs] = turn;
+      const streams = this.#streamsOf(job);
       jobs.shift();
-      this.#streams.delete(stream);
-      if (jobs.length > 0) this.#streams.set(stream, jobs);
+      streams.delete(stream);
+      if (jobs.length > 0) streams.set(stream, jobs);
       this.#bytes += job.bytes;
       this.#count++;
       void this.#run(job);
     }
+  }
+
+  /** Whose turn it is of what no live playlist waits for. */
+  #nextBehind(): [string, SegmentJob[]] | undefined {
+    const isLate = (job: SegmentJob): boolean => !job.isBehind && !this.#running.has(job);
+    if (this.#streams.size > 0 || [...this.#retries.keys()].some(isLate)) return undefined;
+    const running = [...this.#running.keys()].filter(({ isBehind }) => isBehind);
+    if (running.length >= MOST_BEHIND) return undefined;
+    const next = [...this.#behind].find(([stream]) => !running.some((job) => job.stream === stream));
+    const bytes = running.reduce((sum, job) => sum + job.bytes, next?.[1][0]?.bytes ?? 0);
+    return running.length > 0 && bytes > BEHIND_SHARE * this.#options.maxBytes ? undefined : next;
   }
 
   async #run(job: SegmentJob): Promise<void> {

@@ -1,5 +1,6 @@
 import { followSequence } from './discontinuity.js';
 import { appendGap, appendSegment } from './entry.js';
+import { endsApart, giveUpLast } from './catch-up.js';
 import { dateOf, epochOf } from './epoch.js';
 import { lose, segmentKey, upload } from './item.js';
 import { MISFITS, tellMisfit } from './misfit.js';
@@ -44,15 +45,21 @@ export function leaveAlignment(turn: Turn, rendition: RenditionState, why: Misfi
 
 /** The rendition's boundaries are its own: number after number, with the discontinuities of the channel. */
 export function listNextAlone(turn: Turn, rendition: RenditionState): boolean {
-  const { state } = turn;
   const first = rendition.queue.first;
   if (!first) return listAway(turn, rendition);
   const item = isOverdue(turn, rendition, first) ? lose(turn, rendition, first, 'late') : first;
   if (item.state === 'undecided') upload(turn, rendition, item);
   if (item.state !== 'stored' && item.state !== 'lost') return false;
+  listAlone(turn, rendition, item);
+  return true;
+}
+
+/** The first that is queued, or gaps before it. */
+export function listAlone(turn: Turn, rendition: RenditionState, item: Item): void {
+  const { state } = turn;
   const previous = rendition.entries.at(-1);
   const dateMs = dateOf(epochOf(state, item.epoch)!.clock, item.start);
-  if (previous && listHole(turn, rendition, previous, item, dateMs)) return true;
+  if (previous && listHole(turn, rendition, previous, item, dateMs)) return;
   if (previous && previous.epoch !== item.epoch && dateMs < endDate(previous) - OVERLAP_MS)
     return dropOverlapping(turn, rendition, previous, item);
   const discontinuity = followSequence(
@@ -62,7 +69,8 @@ export function listNextAlone(turn: Turn, rendition: RenditionState): boolean {
     hasChanged(state, item) || isBroken(state, rendition, item),
   );
   const number = nextNumber(state, rendition);
-  if (item.state === 'stored') appendSegment(turn, rendition, item, { number, discontinuity });
+  if (!previous && !discontinuity && endsApart(turn, rendition, item)) giveUpLast(turn, rendition);
+  if (item.state !== 'lost') appendSegment(turn, rendition, item, { number, discontinuity });
   else
     appendGap(
       turn,
@@ -70,23 +78,22 @@ export function listNextAlone(turn: Turn, rendition: RenditionState): boolean {
       { number, discontinuity, epoch: item.epoch, place: item.place, start: item.start, end: item.end },
       item,
     );
-  return true;
 }
 
 /**
  * Gaps stand for its beginning already; one more goes to its end, where the next begins. That has its time anew, or gaps
  * would overtake it again.
  */
-function dropOverlapping(turn: Turn, rendition: RenditionState, previous: Entry, item: Item): true {
+function dropOverlapping(turn: Turn, rendition: RenditionState, previous: Entry, item: Item): void {
   const { state, at } = turn;
   rendition.queue = rendition.queue.without(item.id);
   rendition.updatedMs = at;
   if (!item.answered) answer(turn, item.id, { type: 'dropped', code: 'late' });
-  if (item.state === 'stored')
+  if (item.state === 'uploading') turn.effects.push({ type: 'cancel-segment', id: item.id });
+  if (item.state === 'uploading' || item.state === 'stored')
     remove(rendition, [{ key: segmentKey(state.settings.channel, rendition, item.id), keepMs: 0 }]);
   const restMs = dateOf(epochOf(state, item.epoch)!.clock, item.end) - endDate(previous);
   if (restMs > OVERLAP_MS) listGap(turn, rendition, previous, Math.round(restMs * TICKS_PER_MS));
-  return true;
 }
 
 /** Where it begins among others their numbers are near. */

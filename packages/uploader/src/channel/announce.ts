@@ -9,9 +9,11 @@ import {
 import { isMisaligned, leaveAlignment } from './alone.js';
 import { leaveSlot } from './awaited.js';
 import { keepCaptions } from './captions.js';
+import { takeOwed } from './catch-up.js';
 import { takeMarkers } from './date-range.js';
 import { hasOthers, isSpare } from './encode.js';
 import { locate } from './epoch.js';
+import type { IndexRun } from './event.js';
 import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
 import { checkOffset, whyMisaligned } from './misfit.js';
@@ -88,16 +90,19 @@ export function takeAnnouncement(
   turn: Turn,
   event: 'accepted' | 'refused',
   announcement: Announcement,
+  behind: readonly IndexRun[] = [],
 ): void {
   const { state, at } = turn;
   const { session, index } = announcement;
   const source = state.sources[session];
   const rendition = renditionOf(state, session);
   if (!source || !rendition) return;
+  const pending = [...rendition.arrears.runsOf(session), ...behind];
+  if (takeOwed(turn, rendition, event, announcement)) return;
   const awaited = rendition.queue.find({ session, index });
   if (awaited?.state === 'awaiting') {
     if (!hasOthers(state, rendition, source)) {
-      settleSkipped(source, index);
+      settleSkipped(source, index, pending);
       deliver(turn, source);
       return arrive(turn, source, rendition, awaited, event, announcement);
     }
@@ -118,7 +123,7 @@ export function takeAnnouncement(
   // Its sender has `rejected` already, and what comes after it must not wait for it.
   if (event === 'refused') settle(source, index);
   if (source.over) {
-    settleSkipped(source, index);
+    settleSkipped(source, index, pending);
     source.last = { index };
     if (announcement.type === 'leave' || announcement.type === 'end') source.gone = 'left';
     return event === 'accepted'
@@ -132,14 +137,14 @@ export function takeAnnouncement(
       return;
     }
     if (announcement.type === 'leave' || announcement.type === 'end') {
-      settleSkipped(source, index);
+      settleSkipped(source, index, pending);
       source.last = { ...source.last, index };
       if (event === 'accepted') answer(turn, { session, index }, { type: 'published' });
       return;
     }
     beginLife(turn, source.facts.target);
   }
-  settleSkipped(source, index);
+  settleSkipped(source, index, pending);
   switch (announcement.type) {
     case 'leave':
     case 'end':

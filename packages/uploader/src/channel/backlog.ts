@@ -1,4 +1,5 @@
 import { windowStart } from '@hls-uplink/hls';
+import { hasRecordings } from './catch-up.js';
 import { carryDateRanges } from './date-range.js';
 import { fixNumbers } from './discontinuity.js';
 import { jumpTo, leave, remove } from './retention.js';
@@ -8,6 +9,7 @@ import { answer } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { nextSlot, positionOf, slotAbove, slotOf } from './timeline.js';
+import { listUnseen, listUnseenAlone } from './unseen.js';
 
 /** So many windows may wait to be published: they catch up in order. Of more only the last one is published. */
 const MOST_WINDOWS = 2;
@@ -34,6 +36,7 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
   const { state, at } = turn;
   const waiting = rendition.alone ? waitingAlone(rendition) : waitingSlots(state, rendition);
   if (waiting.length <= windows * state.settings.window) return;
+  const isKept = hasRecordings(state, rendition);
   const first = windowStart(
     waiting.map(({ start, end }) => ({ duration90k: end - start })),
     liveWindow(state),
@@ -45,7 +48,9 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
   turn.effects.push({
     type: 'report',
     level: 'warn',
-    message: 'more waits to be published than two windows; all but the last is dropped',
+    message: isKept
+      ? 'more waits to be published than two windows; dvr and event catch up'
+      : 'more waits to be published than two windows; all but the last is dropped',
     fields: {
       rendition: rendition.name,
       segments: first,
@@ -78,6 +83,7 @@ function listed({ entries, storedTail, inFlight }: RenditionState): number {
 function skipTo(turn: Turn, rendition: RenditionState, kept: Slot): void {
   const { state } = turn;
   const position = positionOf(state, kept);
+  if (hasRecordings(state, rendition)) listUnseen(turn, rendition, kept);
   const isBefore = (item: Item): boolean => positionOf(state, slotOf(state, item)!) < position;
   dropItems(turn, rendition, rendition.queue.items.filter(isBefore));
   const left = rendition.entries.findIndex(({ number }) => number >= (kept.number ?? Infinity));
@@ -92,6 +98,10 @@ function skipTo(turn: Turn, rendition: RenditionState, kept: Slot): void {
 function skipAlone(turn: Turn, rendition: RenditionState, count: number): void {
   const before = listed(rendition);
   const built = Math.min(count, rendition.entries.length - before);
+  if (built < count && hasRecordings(turn.state, rendition)) {
+    listUnseenAlone(turn, rendition, rendition.queue.items[count - built]!);
+    return dropEntries(turn, rendition, rendition.entries.length);
+  }
   dropEntries(turn, rendition, before + built);
   const items = rendition.queue.items.slice(0, count - built);
   dropItems(turn, rendition, items);
@@ -111,6 +121,9 @@ function dropItems(turn: Turn, rendition: RenditionState, items: readonly Item[]
 /** The first of what is built; the stored version may list it, or one that is on its way. */
 export function dropEntries(turn: Turn, rendition: RenditionState, count: number): void {
   const removed = leave(turn.state, rendition, count);
-  for (const { id } of removed) if (id) answer(turn, id, { type: 'dropped', code: 'backlog' });
+  rendition.arrearsMs = turn.at;
+  const { arrears } = rendition;
+  for (const { id } of removed)
+    if (id && !arrears.find(id)) answer(turn, id, { type: 'dropped', code: 'backlog' });
   carryDateRanges(turn.state, rendition, removed);
 }

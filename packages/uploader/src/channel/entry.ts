@@ -5,14 +5,13 @@ import { encryptedBytes, keyAfter } from './encryption.js';
 import { isAlike } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
 import { iFrameBytes, keyPlaces } from './i-frame.js';
-import { segmentKey, segmentName } from './item.js';
-import { gapUri } from './recording.js';
+import { gapUri, segmentKey, segmentName } from './item.js';
 import { sourcesOf } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot } from './timeline.js';
 
-/** Lists a stored segment. */
+/** Lists a segment that is stored, or that is for recordings once it is. */
 export function appendSegment(
   { state }: Turn,
   rendition: RenditionState,
@@ -41,6 +40,7 @@ export function appendSegment(
     dateMs: Math.round(dateOf(epochOf(state, item.epoch)!.clock, item.start)),
     discontinuity,
     gap: false,
+    ...(item.state !== 'stored' && { waits: item.state === 'awaiting' ? 'bytes' : 'upload' }),
     ...(encryption && { encryption }),
   });
   rendition.counts.published++;

@@ -15,6 +15,9 @@ export type RecordingView = 'dvr' | 'event';
 /** Which multivariant playlist. */
 export type MultivariantView = Exclude<View, 'i-frames'>;
 
+/** First and last index. */
+export type IndexRun = [from: number, to: number];
+
 /**
  * Everything that can happen to a channel. `at` is milliseconds since 1970 by a clock that never steps (the wall clock
  * at the process's start plus the monotonic time since).
@@ -31,8 +34,11 @@ export type ChannelEvent =
    * is `accepted` or `refused` later as if nothing had been said. But what has had its final answer by then is never asked for.
    */
   | { type: 'announced'; at: number; announcements: readonly (Segment | Gap)[] }
-  /** Journalled, its bytes assured. In order of index for each session. */
-  | { type: 'accepted'; at: number; announcement: Announcement }
+  /**
+   * Journalled, its bytes assured. In order of index for each session, but for what only recordings wait for: that may come
+   * later, and what it overtakes it says (`behind`), for none of that has had its final answer.
+   */
+  | { type: 'accepted'; at: number; announcement: Announcement; behind?: IndexRun[] }
   /** Finally refused (the sender has its `rejected`): what it stood for is lost. */
   | { type: 'refused'; at: number; announcement: Announcement }
   /** `encryption`: its bytes are so encrypted, and the key is where that says. */
@@ -65,6 +71,8 @@ export type Effect =
       path: string;
       bytes: number;
       crc32: number;
+      /** Only recordings need it: what the live playlist is to list goes first. */
+      isBehind?: true;
     }
   /** Its outcome is of no interest any more: it need not be put, if it has not been begun. */
   | { type: 'cancel-segment'; id: SegmentId }

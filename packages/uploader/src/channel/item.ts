@@ -1,5 +1,5 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
-import type { DroppedCode } from '@hls-uplink/protocol';
+import type { DroppedCode, Segment } from '@hls-uplink/protocol';
 import { answer } from './source.js';
 import type { Item, RenditionState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
@@ -17,20 +17,33 @@ export function segmentName({ segmentPrefix }: RenditionState, { session, index 
   return `${segmentPrefix}-${session}-${String(index).padStart(6, '0')}.ts`;
 }
 
+export const gapUri = ({ urlPrefix, segmentPrefix }: RenditionState, number: number): string =>
+  `${urlPrefix}${segmentPrefix}-gap-${number}.ts`;
+
 /** As it is then; a gap has nothing to upload. */
-export function upload({ state, effects }: Turn, rendition: RenditionState, item: Item): Item {
+export function upload(turn: Turn, rendition: RenditionState, item: Item): Item {
   if (item.announcement.type !== 'segment') return item;
-  const { path, bytes, crc32 } = item.announcement;
+  putSegment(turn, rendition, item.announcement);
+  return change(rendition, item, { state: 'uploading' });
+}
+
+export function putSegment(
+  { state, effects }: Turn,
+  rendition: RenditionState,
+  { session, index, path, bytes, crc32 }: Segment,
+  behind: { isBehind?: true } = {},
+): void {
+  const id = { session, index };
   effects.push({
     type: 'put-segment',
-    id: { ...item.id },
+    id,
     rendition: rendition.name,
-    key: segmentKey(state.settings.channel, rendition, item.id),
+    key: segmentKey(state.settings.channel, rendition, id),
     path,
     bytes,
     crc32,
+    ...behind,
   });
-  return change(rendition, item, { state: 'uploading' });
 }
 
 /** It has its final answer and nothing to list; as it is then. */

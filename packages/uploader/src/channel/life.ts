@@ -1,5 +1,6 @@
 import { startsNearEnd, targetDurationFor } from '@hls-uplink/hls';
 import { emptyWindow } from './retention.js';
+import { abandonArrears } from './recording.js';
 import { checkLengths } from './item.js';
 import { endDate } from './alone.js';
 import { tailSequence } from './discontinuity.js';
@@ -74,8 +75,10 @@ function fixStartOffset({ state, effects }: Turn): void {
 }
 
 /** A new life under the same name: an empty window, the next number, a discontinuity (DESIGN.md, "A new life"). */
-export function beginLife({ state }: Turn, targetSeconds: number): void {
+export function beginLife(turn: Turn, targetSeconds: number): void {
+  const { state } = turn;
   const renditions = Object.values(state.renditions);
+  for (const rendition of renditions) abandonArrears(turn, rendition);
   state.life++;
   state.phase = 'starting';
   state.firstNumber = Math.max(state.nextNumber, ...renditions.map((rendition) => rendition.tail + 1));

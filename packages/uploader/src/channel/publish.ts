@@ -1,4 +1,5 @@
 import { listNextAlone } from './alone.js';
+import { endsApart, giveUpLast } from './catch-up.js';
 import { dropEntries } from './backlog.js';
 import { fixNumbers, isTold, tolerance } from './discontinuity.js';
 import { appendSegment, joinSequence } from './entry.js';
@@ -58,21 +59,29 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
 }
 
 function listStored(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): boolean {
+  if (!fits(turn, rendition, slot, item)) {
+    lose(turn, rendition, item, 'late');
+    return listGap(turn, rendition, slot);
+  }
+  appendSegment(turn, rendition, item, { number: slot.number!, discontinuity: slot.discontinuity });
+  return true;
+}
+
+/** Gives the slot its number; false when what must be said before the item cannot be any more. */
+export function fits(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): boolean {
   const { state } = turn;
   const previous = rendition.tail >= state.firstNumber ? rendition.entries.at(-1) : undefined;
   const hole =
     previous?.epoch === item.epoch &&
     Math.abs(item.start - previous.end) > tolerance(rendition, previous.gap);
   const changed = hasChanged(state, item) && !isTold(rendition);
-  if (slot.number === undefined) slot.discontinuity ||= hole || changed;
+  const broken = previous === undefined && endsApart(turn, rendition, item);
+  if (slot.number === undefined) slot.discontinuity ||= hole || changed || broken;
   fixNumbers(state, slot);
   if (previous === undefined) joinSequence(rendition, slot);
-  if (!slot.discontinuity && previous !== undefined && (hole || changed)) {
-    // What changed must be said once; else all that follows would come too late as well.
-    if (changed) state.breakNext = true;
-    lose(turn, rendition, item, 'late');
-    return listGap(turn, rendition, slot);
-  }
-  appendSegment(turn, rendition, item, { number: slot.number!, discontinuity: slot.discontinuity });
-  return true;
+  if (broken && !slot.discontinuity) giveUpLast(turn, rendition);
+  if (slot.discontinuity || previous === undefined || !(hole || changed)) return true;
+  // What changed must be said once; else all that follows would come too late as well.
+  if (changed) state.breakNext = true;
+  return false;
 }

@@ -6,7 +6,7 @@ import { RECORDING_VIEWS } from './recording.js';
 import { writeRecordingLine } from './recording-line.js';
 import { PLAYLIST_VERSION } from './rendition.js';
 import type { ChannelState, Recording, RenditionState, Turn } from './state.js';
-import { TICKS_PER_MS } from './ticks.js';
+import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
 /** Puts the newest version of each recording, when there is one that differs and none is in flight. */
 export function putRecordings(turn: Turn, rendition: RenditionState): void {
@@ -17,11 +17,18 @@ export function putRecordings(turn: Turn, rendition: RenditionState): void {
 }
 
 function mayPut({ recordings }: RenditionState, view: RecordingView, recording: Recording): boolean {
-  if (!recording.dirty || recording.inFlight || recording.entries.count === 0) return false;
+  if (!recording.dirty || recording.inFlight || recording.entries.count === 0 || isTooShort(recording))
+    return false;
   const { dvr } = recordings;
   if (view === 'dvr' || !dvr || recording.storedTail >= 0) return true;
   // A dvr playlist of the life before must not be read back once nothing says which of its segments a VOD has.
   return dvr.life > recording.life || (dvr.life === recording.life && dvr.storedTail >= 0);
+}
+
+/** Where a window begins anew, as much of it comes in one version as players need, as after a skip of the live tail. */
+function isTooShort({ entries, storedTail, endList, targetDuration }: Recording): boolean {
+  const isAnew = storedTail >= 0 && entries.first!.number > storedTail + 1;
+  return isAnew && !endList && entries.duration90k < 3 * targetDuration * TICKS_PER_SECOND;
 }
 
 function putRecording(

@@ -215,23 +215,6 @@ describe('the dvr playlist', () => {
     expect(numbers(next, 'dvr')).toEqual(range(24, 30));
     expect(next.state.refusal).toBeUndefined();
   });
-
-  test('has what the live tail skipped although it was stored, and gaps for the rest', () => {
-    const rig = run({ dvr: { segments: 100, seconds: 0 } }, 10);
-    rig.store.playlist = () => 'held';
-    for (let i = 10; i < 15; i++) rig.step(['low'], i);
-    rig.store.segment = () => false;
-    for (let i = 15; i < 40; i++) rig.step(['low'], i);
-    const { version } = rig.state.renditions['low']!.inFlight!;
-    rig.store.playlist = () => 'stored';
-    rig.store.segment = () => true;
-    rig.happen({ type: 'playlist-stored', view: 'live', rendition: 'low', version, tookMs: 50 });
-    for (const { id } of rig.uploads.splice(0)) rig.happen({ type: 'segment-stored', id });
-    rig.step(['low'], 40);
-    expect(rig.playlist('low').mediaSequence).toBeGreaterThan(15);
-    expect(marks(rig, 'dvr')).toMatch(/^(\d+ )*10 11 12 13 14 15G (\d+G )+32 33 34 35 36 37 38 39 40$/);
-    expect(rig.answers).toHaveLength(41);
-  });
 });
 
 describe('the entries of a long playlist', () => {

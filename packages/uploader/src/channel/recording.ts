@@ -1,7 +1,11 @@
 import type { DateRange, MediaSegment } from '@hls-uplink/hls';
+import { endDate } from './alone.js';
 import { dateRangeKey, mapsTo } from './date-range.js';
+import type { Listed } from './arrears.js';
+import { drop, giveUpAll, settleArrears, trimArrears } from './catch-up.js';
 import { DepartedKeys, type DepartedKey } from './departed-keys.js';
 import type { RecordingView } from './event.js';
+import { gapUri } from './item.js';
 import { RecordedEntries } from './recorded-entries.js';
 import type { ChannelState, Entry, Recording, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
@@ -12,8 +16,6 @@ const MOST_CHARACTERS = 12 * 1024 * 1024;
 const MOST_DATE_RANGES = 5000;
 
 export const RECORDING_VIEWS: readonly RecordingView[] = ['dvr', 'event'];
-
-type Listed = RenditionState['skipped'][number];
 
 /** An entry as media playlists write it. */
 export const mediaSegment = (entry: Entry): MediaSegment => ({
@@ -65,28 +67,40 @@ export function isRecorded({ recordings }: RenditionState, life: number, number:
 }
 
 /**
- * Takes over what the live playlist has in the store by now: `dvr` and `event` have the same entries under the same numbers,
- * and are never ahead of it, so that who reads them back finds no number that stands for two things.
+ * Takes over what the live playlist has in the store by now, and what it skipped before: `dvr` and `event` have the same entries
+ * under the same numbers, and are never ahead of it, so that who reads them back finds no number that stands for two things.
+ * Each goes as far as all that is before is there: what is late is never put in later.
  */
 export function record(turn: Turn, rendition: RenditionState): void {
   const { state } = turn;
   if (rendition.storedTail < state.firstNumber) return;
-  const isStored = ({ entry }: Listed): boolean => entry.number <= rendition.storedTail;
-  const listed = [...rendition.skipped.filter(isStored), ...storedEntries(rendition)];
+  trimArrears(turn, rendition);
+  const isStored = ({ number }: Listed): boolean => number <= rendition.storedTail;
+  const all = [...rendition.arrears.all.filter(isStored), ...storedEntries(rendition)];
+  const waiting = all.findIndex(({ waits }) => waits);
+  const listed = waiting === -1 ? all : all.slice(0, waiting);
   for (const view of RECORDING_VIEWS) {
-    const recording = recordingOfLife(turn, rendition, view, listed[0]);
+    const recording = recordingOfLife(turn, rendition, view, all[0]);
     if (!recording || recording.closed) continue;
     recording.independent &&= rendition.independent;
     if (rendition.stated) recording.stated = { ...rendition.stated };
     for (const one of listed) append(turn, rendition, view, recording, one);
-    if (view === 'dvr' && rendition.storedEnd) {
+    if (view === 'dvr' && rendition.storedEnd && waiting === -1) {
       recording.dirty ||= !recording.endList;
       recording.closed = true;
       recording.endList = true;
     }
     trim(turn, rendition, view, recording);
   }
-  rendition.skipped = rendition.skipped.filter((one) => !isStored(one));
+  settleArrears(turn, rendition);
+}
+
+/** The next life begins: recordings of this one go on without what has not come by now. */
+export function abandonArrears(turn: Turn, rendition: RenditionState): void {
+  if (rendition.arrears.length === 0) return;
+  giveUpAll(turn, rendition);
+  record(turn, rendition);
+  drop(turn, rendition, rendition.arrears.all, 'the next stream begins');
 }
 
 /** What a stored version lists, each with the discontinuity sequence number before its own tag. */
@@ -95,7 +109,7 @@ function storedEntries(rendition: RenditionState): Listed[] {
   const listed: Listed[] = [];
   for (const entry of rendition.entries) {
     if (entry.number > rendition.storedTail) break;
-    listed.push({ entry, sequence });
+    listed.push({ number: entry.number, segment: mediaSegment(entry), sequence });
     if (entry.discontinuity) sequence++;
   }
   return listed;
@@ -135,16 +149,17 @@ function append(
   rendition: RenditionState,
   view: RecordingView,
   recording: Recording,
-  { entry, sequence }: Listed,
+  listed: Listed,
 ): void {
   const { tail, last } = recording.entries;
-  if (last && entry.number <= tail) return;
-  if (last && entry.number > tail + 1) bridge(turn, rendition, view, recording, { entry, sequence });
+  const { number, segment } = listed;
+  if (last && number <= tail) return;
+  if (last && number > tail + 1) bridge(turn, rendition, view, recording, listed);
   if (view === 'event' && isFull(turn.state, recording)) return;
-  recording.entries = recording.entries.with(entry.number, mediaSegment(entry));
+  recording.entries = recording.entries.with(number, segment);
   recording.dirty = true;
   const known = new Set(recording.dateRanges.map(dateRangeKey));
-  for (const range of entry.dateRanges ?? []) {
+  for (const range of segment.dateRanges ?? []) {
     if (!known.has(dateRangeKey(range)) && recording.dateRanges.length < MOST_DATE_RANGES)
       recording.dateRanges.push({ ...range });
   }
@@ -152,34 +167,37 @@ function append(
 
 /**
  * Gaps for what the live playlist skipped, of which only the numbers are known any more: as long as the time allows, and with
- * as many discontinuities as there were. A window that would hold nothing but gaps begins anew.
+ * as many discontinuities as there were. A window that would hold nothing but gaps, or none of what is before them, begins anew.
  */
 function bridge(
   turn: Turn,
   rendition: RenditionState,
   view: RecordingView,
   recording: Recording,
-  { entry, sequence }: Listed,
+  { number, segment, sequence }: Listed,
 ): void {
   const { state } = turn;
   const last = recording.entries.last!;
-  const count = entry.number - last.number - 1;
+  const count = number - last.number - 1;
+  const dateMs = segment.programDateTimeMs ?? 0;
   const tags = sequence - recording.entries.lastSequence;
   const fromMs = last.dateMs + last.duration90k / TICKS_PER_MS;
-  const evenMs = (entry.dateMs - fromMs) / count;
+  const evenMs = (dateMs - fromMs) / count;
   const isEven = evenMs > 0 && Math.round(evenMs / 1000) <= recording.targetDuration;
   const durationMs = isEven ? evenMs : recording.targetDuration * 1000;
-  const { segments, seconds } = state.settings.dvr ?? { segments: 0, seconds: 0 };
-  if (view === 'dvr' && count >= segments && count * durationMs >= seconds * 1000) {
+  if (
+    view === 'dvr' &&
+    (isWindow(state, count, count * durationMs) || fillsWindow(state, rendition, number, dateMs))
+  ) {
     depart(turn, rendition, recording, [...recording.entries]);
     recording.entries = RecordedEntries.from(sequence);
     return;
   }
-  const firstMs = isEven || tags <= 0 ? fromMs : entry.dateMs - count * durationMs;
+  const firstMs = isEven || tags <= 0 ? fromMs : dateMs - count * durationMs;
   for (let i = 0; i < count && !(view === 'event' && isFull(state, recording)); i++) {
-    const number = last.number + 1 + i;
-    recording.entries = recording.entries.with(number, {
-      uri: gapUri(rendition, number),
+    const missing = last.number + 1 + i;
+    recording.entries = recording.entries.with(missing, {
+      uri: gapUri(rendition, missing),
       duration90k: Math.round(durationMs * TICKS_PER_MS),
       programDateTimeMs: Math.round(firstMs + i * durationMs),
       discontinuity: i < tags,
@@ -188,8 +206,21 @@ function bridge(
   }
 }
 
-export const gapUri = ({ urlPrefix, segmentPrefix }: RenditionState, number: number): string =>
-  `${urlPrefix}${segmentPrefix}-gap-${number}.ts`;
+function isWindow({ settings: { dvr } }: ChannelState, count: number, ms: number): boolean {
+  return dvr !== undefined && count >= dvr.segments && ms >= dvr.seconds * 1000;
+}
+
+/** From this entry to where the live playlist is by now there is a whole dvr window. */
+function fillsWindow(
+  state: ChannelState,
+  { entries }: RenditionState,
+  number: number,
+  dateMs: number,
+): boolean {
+  const last = entries.at(-1);
+  // Dates are rounded.
+  return last !== undefined && isWindow(state, last.number - number + 1, endDate(last) - dateMs + 1);
+}
 
 /** What neither its window nor the live playlist needs leaves; only what a stored version has listed. */
 function trim(turn: Turn, rendition: RenditionState, view: RecordingView, recording: Recording): void {
@@ -234,7 +265,7 @@ function depart(
   if (state.settings.retention === 'keep') return;
   const event = rendition.recordings.event?.entries;
   const keys = removed.flatMap(({ number, name, duration90k }): DepartedKey[] =>
-    name === undefined || event?.has(number)
+    name === undefined || event?.has(number) || rendition.arrears.has(number)
       ? []
       : [
           {

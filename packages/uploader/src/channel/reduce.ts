@@ -1,6 +1,7 @@
 import { current, freeze, isDraft, produce } from 'immer';
 import { takeAnnouncement, takeTracks, takeTold } from './announce.js';
 import { dropAwaited, forgetAwaited } from './awaited.js';
+import { giveUpAt, giveUpOverdue, owedLost, owedStored } from './catch-up.js';
 import { skipAgain, skipBacklog } from './backlog.js';
 import { takeDateRange } from './date-range.js';
 import type { ChannelEvent, Effect } from './event.js';
@@ -13,9 +14,9 @@ import { multivariantFailed, multivariantStored, putMultivariants } from './mult
 import { takeOver } from './ownership.js';
 import { recordingKey } from './playlist-keys.js';
 import { advance } from './publish.js';
-import { RECORDING_VIEWS } from './recording.js';
+import { record, RECORDING_VIEWS } from './recording.js';
 import { deleteUnwanted, putRecordings, recordingFailed, recordingStored } from './recording-playlist.js';
-import { reopen } from './reopen.js';
+import { keyOf, reopen } from './reopen.js';
 import { renditionOf } from './rendition.js';
 import { connect, disconnect, waitingSpares } from './source.js';
 import { takeOverAt } from './spare.js';
@@ -118,13 +119,17 @@ function take(turn: Turn, event: ChannelEvent): void {
       for (const announcement of event.announcements) takeTold(turn, announcement);
       return;
     case 'accepted':
+      return takeAnnouncement(turn, event.type, event.announcement, event.behind);
     case 'refused':
       return takeAnnouncement(turn, event.type, event.announcement);
     case 'segment-stored':
     case 'segment-lost': {
       const rendition = renditionOf(state, event.id.session);
-      const item = rendition?.queue.find(event.id);
-      if (!rendition || item?.state !== 'uploading') return;
+      if (!rendition) return;
+      const item = rendition.queue.find(event.id);
+      if (!item && event.type === 'segment-stored') owedStored(turn, rendition, event.id, event.encryption);
+      else if (!item) owedLost(turn, rendition, event.id);
+      if (item?.state !== 'uploading') return;
       if (event.type === 'segment-lost') lose(turn, rendition, item, 'spool');
       else {
         const { encryption } = event;
@@ -208,6 +213,7 @@ function recover(turn: Turn): void {
   for (const rendition of Object.values(state.renditions)) {
     rendition.failing = false;
     rendition.updatedMs = at;
+    rendition.arrearsMs = at;
     if (state.phase === 'live') skipAgain(turn, rendition);
   }
 }
@@ -225,6 +231,7 @@ function proceed(turn: Turn, isUnlisted: boolean): void {
   }
   stall(turn);
   end(turn);
+  for (const rendition of renditions) catchUp(turn, rendition);
   if (takeOver(turn)) {
     deleteUnwanted(turn);
     makeVod(turn);
@@ -238,6 +245,13 @@ function proceed(turn: Turn, isUnlisted: boolean): void {
   answerFarewells(turn);
 }
 
+/** Recordings take over what has come that the live playlist had skipped. */
+function catchUp(turn: Turn, rendition: RenditionState): void {
+  if (rendition.arrears.length === 0) return;
+  giveUpOverdue(turn, rendition);
+  record(turn, rendition);
+}
+
 function allEndsStored(state: ChannelState): boolean {
   if (state.phase !== 'ended') return false;
   return Object.values(state.renditions).every((one) => !one.endList || one.storedEnd);
@@ -249,9 +263,16 @@ export function deadline(state: ChannelState): number | undefined {
   const waits =
     state.phase === 'live' ? Object.values(state.renditions).map((one) => waitsUntil(state, one)) : [];
   const takeOvers = Object.values(state.renditions).map((one) => takeOverAt(state, one));
-  const due = [startAt(state), endAt(state), stallAt(state), awayEndAt(state), ...takeOvers, ...waits].filter(
-    (at) => at !== undefined && at > state.at,
-  );
+  const arrears = Object.values(state.renditions).map(giveUpAt);
+  const due = [
+    startAt(state),
+    endAt(state),
+    stallAt(state),
+    awayEndAt(state),
+    ...takeOvers,
+    ...waits,
+    ...arrears,
+  ].filter((at) => at !== undefined && at > state.at);
   const first = Math.min(...(due as number[]));
   return Number.isFinite(first) ? first : undefined;
 }
@@ -272,7 +293,7 @@ export function namedKeys(state: ChannelState): Set<string> {
         if (name !== undefined) keys.add(`${state.settings.channel}/${name}`);
       for (const { key } of recording.left.keys) keys.add(key);
     }
-    for (const { entry } of rendition.skipped) if (entry.key !== undefined) keys.add(entry.key);
+    for (const { segment } of rendition.arrears.all) keys.add(keyOf(state, segment.uri));
     for (const { id } of rendition.queue.items) keys.add(segmentKey(state.settings.channel, rendition, id));
   }
   return keys;
@@ -291,6 +312,7 @@ export function sessionProgress(
       answered || is === 'awaiting' ? [] : [id],
     ),
     ...(rendition?.entries ?? []).flatMap(({ id }) => (id ? [id] : [])),
+    ...(rendition?.arrears.all ?? []).flatMap(({ id, waits }) => (id && waits !== 'bytes' ? [id] : [])),
     ...waitingSpares(state, source),
     ...state.held.map(({ announcement }) => announcement),
     ...source.farewells.map(({ index }) => ({ session, index })),

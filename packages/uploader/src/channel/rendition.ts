@@ -1,6 +1,7 @@
 import type { WindowOptions } from '@hls-uplink/hls';
 import type { SourceFacts } from './event.js';
 import { playlistKeyOf } from './playlist-keys.js';
+import { Arrears } from './arrears.js';
 import { Queue } from './queue.js';
 import type { ChannelState, RenditionState } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
@@ -45,12 +46,14 @@ export function newRendition(
     away: false,
     left: [],
     recordings: {},
-    skipped: [],
+    arrears: Arrears.empty,
+    arrearsMs: 0,
+    caughtUp: 0,
     iFrames: { sequence: 0, storedVersion: 0, isThere: false, peakBandwidth: 0 },
     peakBandwidth: 0,
     totalBytes: 0,
     total90k: 0,
-    counts: { published: 0, gaps: 0, discontinuities: 0, switches: 0, dropped: {} },
+    counts: { published: 0, gaps: 0, discontinuities: 0, caughtUp: 0, switches: 0, dropped: {} },
   };
 }
 

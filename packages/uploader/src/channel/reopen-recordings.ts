@@ -1,5 +1,6 @@
-import { parseMediaPlaylist } from '@hls-uplink/hls';
+import { parseMediaPlaylist, type MediaSegment } from '@hls-uplink/hls';
 import { errorText } from '@hls-uplink/runtime';
+import { isOwed } from './catch-up.js';
 import { DepartedKeys } from './departed-keys.js';
 import type { RecordingView } from './event.js';
 import { multivariantKeyOf, recordingKey, recordingOf } from './playlist-keys.js';
@@ -7,7 +8,8 @@ import { RecordedEntries } from './recorded-entries.js';
 import { newRecording, record, RECORDING_VIEWS } from './recording.js';
 import { readRecordingLine } from './recording-line.js';
 import type { ReadBack } from './reopen.js';
-import type { Recording, RenditionState, Turn } from './state.js';
+import { settleBut, sourcesOf } from './source.js';
+import type { ChannelState, Recording, RenditionState, Turn } from './state.js';
 
 /** Goes on with the `dvr` and `event` playlists that are in the store; the live ones have been read back. */
 export function reopenRecordings(turn: Turn, playlists: readonly ReadBack[]): void {
@@ -17,7 +19,9 @@ export function reopenRecordings(turn: Turn, playlists: readonly ReadBack[]): vo
     const view = recordingOf(key);
     const rendition = Object.values(state.renditions).find((one) => view && recordingKey(one, view) === key);
     if (!view || !rendition) continue;
-    const recording = readRecording(turn, rendition, view, key, text);
+    const read = readRecording(turn, rendition, view, key, text);
+    const recording = read?.recording;
+    if (read?.recording.life === state.life) recorded(rendition, read);
     if (view === 'dvr' && !dvr) {
       // Not wanted any more: its segments go with the sweep of what no playlist names.
       if (recording && retention !== 'keep')
@@ -34,7 +38,38 @@ export function reopenRecordings(turn: Turn, playlists: readonly ReadBack[]): vo
       ({ key }) => !names.has(key.slice(key.lastIndexOf('/') + 1)),
     );
   }
-  for (const rendition of Object.values(state.renditions)) record(turn, rendition);
+  for (const rendition of Object.values(state.renditions)) {
+    reopenArrears(state, rendition);
+    record(turn, rendition);
+  }
+}
+
+/** One recording may list what another one waits for: there it is as it must be everywhere. */
+function recorded(rendition: RenditionState, { recording, segments }: Read): void {
+  for (const one of rendition.arrears.all) {
+    const { number, sequence, id } = one;
+    const segment = segments[number - recording.entries.first!.number];
+    if (segment)
+      rendition.arrears = rendition.arrears.replaced({ number, sequence, segment, ...(id && { id }) });
+  }
+}
+
+/** What recordings have by now is waited for no more; what they wait for has no final answer. */
+function reopenArrears(state: ChannelState, rendition: RenditionState): void {
+  rendition.arrears = rendition.arrears.filter(({ number }) => isOwed(state, rendition, number));
+  for (const source of sourcesOf(state, rendition.name)) {
+    const { settled } = source;
+    const open = rendition.arrears.runsOf(source.facts.session);
+    const first = Math.min(...open.map(([from]) => from));
+    if (first > settled) continue;
+    source.settled = first - 1;
+    settleBut(source, first, settled, open);
+  }
+}
+
+interface Read {
+  recording: Recording;
+  segments: readonly MediaSegment[];
 }
 
 /** Undefined when it cannot be gone on with; then another is begun in its place. */
@@ -44,7 +79,7 @@ function readRecording(
   view: RecordingView,
   key: string,
   text: string,
-): Recording | undefined {
+): Read | undefined {
   try {
     const playlist = parseMediaPlaylist(text);
     const { mediaSequence, discontinuitySequence, segments, endList } = playlist;
@@ -56,7 +91,7 @@ function readRecording(
     if (line.life > state.life || entries.count === 0 || entries.tail > rendition.storedTail)
       throw new Error('it lists what the live playlist does not know of');
     const { life, longestMs, stated, left } = line;
-    return {
+    const recording: Recording = {
       ...newRecording({ life, targetDuration, ...(startOffset !== undefined && { startOffset }) }, view, 0),
       independent: independentSegments,
       entries,
@@ -71,6 +106,7 @@ function readRecording(
       storedEnd: endList,
       left: DepartedKeys.read(`${state.settings.channel}/`, left),
     };
+    return { recording, segments };
   } catch (error) {
     effects.push({
       type: 'report',

@@ -15,6 +15,8 @@ import { isDerived, recordingOf } from './playlist-keys.js';
 import { hasVideo, newRendition } from './rendition.js';
 import { reopenRecordings } from './reopen-recordings.js';
 import { newSource } from './source.js';
+import { Arrears } from './arrears.js';
+import { readArrears } from './arrears-line.js';
 import { readStateLine, type StateLine } from './state-line.js';
 import type { ChannelState, RenditionState, Turn } from './state.js';
 import { placeOf, TICKS_PER_MS } from './ticks.js';
@@ -93,6 +95,8 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
     if (state.epochs.some((epoch) => epoch.id === id)) continue;
     state.epochs.push({ id, clock: { t0, date0Ms }, seen: { t0, date0Ms } });
   }
+  rendition.arrears = Arrears.empty.with(readArrears(rendition, line.arrears ?? []));
+  rendition.arrearsMs = at;
   const longestMs = Math.max(line.longestMs, durationMs(playlist));
   let { discontinuitySequence } = playlist;
   const found: ChannelState['discontinuities'] = [];
@@ -272,6 +276,6 @@ function renditionFrom(
 }
 
 /** The file name, whatever the URL prefix was when it was listed. */
-function keyOf(state: ChannelState, uri: string): string {
+export function keyOf(state: ChannelState, uri: string): string {
   return `${state.settings.channel}/${uri.slice(uri.lastIndexOf('/') + 1)}`;
 }

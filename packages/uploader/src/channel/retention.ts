@@ -1,26 +1,26 @@
 import { hasIFrames, iFrameCount } from './i-frame.js';
+import type { Listed } from './arrears.js';
+import { isOwed, owed } from './catch-up.js';
 import { isRecorded } from './recording.js';
 import type { ChannelState, Entry, LeftKey, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS } from './ticks.js';
 
 /** Keys beyond these, oldest first, are left to the sweep of what nobody names. */
 export const MOST_LEFT_KEYS = 300;
-/** Entries that the live playlist skipped before anybody saw them, and recordings are to have; of more the oldest are gaps there. */
-const MOST_SKIPPED = 1000;
 
 /**
  * The first entries leave with the next version, and how long their keys must stay (HLS-RULES 10); those of what is recorded
- * leave with the last recording that has them.
+ * leave with the last recording that has them, and what a recording is still to have stays until it has it.
  */
-export function leave({ life }: ChannelState, rendition: RenditionState, count: number): Entry[] {
+export function leave(state: ChannelState, rendition: RenditionState, count: number): Entry[] {
   const removed = rendition.entries.splice(0, count);
+  const due: Listed[] = [];
   for (const entry of removed) {
-    if (!isRecorded(rendition, life, entry.number)) remove(rendition, leftKey(entry));
-    else if (entry.number > rendition.storedTail)
-      rendition.skipped.push({ entry, sequence: rendition.discontinuitySequence });
+    if (isOwed(state, rendition, entry.number)) due.push(owed(entry, rendition.discontinuitySequence));
+    else if (!isRecorded(rendition, state.life, entry.number)) remove(rendition, leftKey(entry));
     if (entry.discontinuity) rendition.discontinuitySequence++;
   }
-  rendition.skipped.splice(0, Math.max(0, rendition.skipped.length - MOST_SKIPPED));
+  rendition.arrears = rendition.arrears.with(due);
   rendition.iFrames.sequence += removed.reduce((sum, entry) => sum + iFrameCount(entry), 0);
   return removed;
 }

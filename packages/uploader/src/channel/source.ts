@@ -1,5 +1,5 @@
 import type { DroppedCode, Gap, Segment, SegmentId } from '@hls-uplink/protocol';
-import type { SourceFacts } from './event.js';
+import type { IndexRun, SourceFacts } from './event.js';
 import { newRendition, renditionOf } from './rendition.js';
 import type { ChannelState, Item, SourceState, Turn } from './state.js';
 
@@ -91,12 +91,22 @@ export function isSettled({ settled, answered }: SourceState, index: number): bo
 }
 
 /** An index that is skipped was refused before it could be understood, or answered in a time nobody remembers. */
-export function settleSkipped(source: SourceState, index: number): void {
+export function settleSkipped(source: SourceState, index: number, open: readonly IndexRun[]): void {
   const from = source.last === undefined ? source.settled + 1 : source.last.index + 1;
-  if (from < index) settle(source, from, index - 1);
+  settleBut(source, from, index - 1, open);
 }
 
-/** What a successor may take as settled once the version being built now is stored. */
+/** All of these have had their final answer, but for some. */
+export function settleBut(source: SourceState, from: number, to: number, open: readonly IndexRun[]): void {
+  let next = from;
+  for (const [first, last] of [...open].sort(([a], [b]) => a - b)) {
+    if (next < first && next <= to) settle(source, next, Math.min(first - 1, to));
+    next = Math.max(next, last + 1);
+  }
+  if (next <= to) settle(source, next, to);
+}
+
+/** What a successor may take as settled once the version being built now is stored, but for what that says recordings wait for. */
 export function settledWhenStored(state: ChannelState, source: SourceState): number {
   const { rendition: name, session } = source.facts;
   const items = state.renditions[name]?.queue.items ?? [];
@@ -121,7 +131,9 @@ export function waitingSpares(state: ChannelState, { facts }: SourceState): (Seg
 function forgetSessions(state: ChannelState, rendition: string): void {
   const idle = sourcesOf(state, rendition).filter(
     (source) =>
-      !source.connected && settledWhenStored(state, source) === (source.last?.index ?? source.settled),
+      !source.connected &&
+      settledWhenStored(state, source) === (source.last?.index ?? source.settled) &&
+      !state.renditions[rendition]?.arrears.runsOf(source.facts.session).length,
   );
   for (const { facts } of idle.slice(0, -REMEMBERED_SESSIONS)) delete state.sources[facts.session];
 }

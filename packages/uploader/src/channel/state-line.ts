@@ -1,6 +1,7 @@
 import type { MediaPlaylist } from '@hls-uplink/hls';
 import { sessionId, track } from '@hls-uplink/protocol';
 import * as z from 'zod';
+import { arrearsLine, type ArrearsLine } from './arrears-line.js';
 import { hasIFrames } from './i-frame.js';
 import { COMMENT_PREFIX } from './ownership.js';
 import { settledWhenStored, sourcesOf } from './source.js';
@@ -51,6 +52,8 @@ const stateLine = z.strictObject({
       keys: z.array(z.array(z.tuple([count, count, count])).max(4000)).max(100_000),
     })
     .optional(),
+  /** What it lists no more and recordings are still to have. */
+  arrears: arrearsLine.optional(),
   tracks: z.array(track).max(64),
   frame: ticks,
   longest: ticks,
@@ -65,7 +68,7 @@ const stateLine = z.strictObject({
 export type StateLine = z.infer<typeof stateLine>;
 
 /** The comment of the version that is being built. */
-export function writeStateLine(state: ChannelState, rendition: RenditionState): string {
+export function writeStateLine(state: ChannelState, rendition: RenditionState, arrears: ArrearsLine): string {
   const below = `${state.settings.channel}/`.length;
   const sessions: StateLine['sessions'] = {};
   const active = activeAsListed(state, rendition);
@@ -109,6 +112,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState): 
         ),
       },
     }),
+    ...(arrears.length > 0 && { arrears }),
     tracks: rendition.tracks,
     frame: rendition.frame,
     longest: rendition.longest,

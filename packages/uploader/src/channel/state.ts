@@ -3,6 +3,7 @@ import type { DroppedCode, Gap, Segment, SegmentId, Track } from '@hls-uplink/pr
 import type { ChannelEvent, Effect, MultivariantView, RecordingView, SourceFacts } from './event.js';
 import type { KeyPlace } from './i-frame.js';
 import type { Queue } from './queue.js';
+import type { Arrears } from './arrears.js';
 import type { DepartedKeys } from './departed-keys.js';
 import type { RecordedEntries } from './recorded-entries.js';
 
@@ -121,6 +122,8 @@ export interface Entry {
   /** Unwrapped ticks. */
   start: number;
   end: number;
+  /** What it waits for that the live playlist skips, and recordings are to have. */
+  waits?: 'bytes' | 'upload';
   /** In the store; absent for a gap, and for what was read back. */
   bytes?: number;
   /** Its key pictures, where it has any that can be fetched alone. */
@@ -291,8 +294,12 @@ export interface RenditionState {
   away: boolean;
   left: LeftKey[];
   recordings: Partial<Record<RecordingView, Recording>>;
-  /** What the live playlist skipped though it is stored, until a version is stored without it; then it is recorded. */
-  skipped: { entry: Entry; sequence: number }[];
+  /** What the live playlist skipped, or lists no more, and recordings are still to have. */
+  arrears: Arrears;
+  /** When any of it was recorded last, or came, or was stored. */
+  arrearsMs: number;
+  /** How many of what the live playlist skipped have been recorded since there was none. */
+  caughtUp: number;
   /** The highest seen (`newestPeak`), 0 before; and what the average is made of. */
   peakBandwidth: number;
   totalBytes: number;
@@ -317,6 +324,8 @@ export interface RenditionState {
     published: number;
     gaps: number;
     discontinuities: number;
+    /** Segments that the live playlist skipped, and recordings have. */
+    caughtUp: number;
     /** How often another source became the active one. */
     switches: number;
     /** Final answers, by their code. */

@@ -1,4 +1,5 @@
 import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
+import { writableArrears } from './catch-up.js';
 import { carryDateRanges } from './date-range.js';
 import { buildIFrames } from './i-frame-playlist.js';
 import { mediaSegment, record } from './recording.js';
@@ -10,7 +11,8 @@ import type { ChannelState, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
 /** Puts the newest version, when there is one that differs and none is in flight. */
-export function putVersion({ state, effects }: Turn, rendition: RenditionState): void {
+export function putVersion(turn: Turn, rendition: RenditionState): void {
+  const { state, effects } = turn;
   // After a skip nothing may be there yet.
   if (!rendition.dirty || rendition.inFlight || rendition.entries.length === 0) return;
   slideWindow(state, rendition);
@@ -18,6 +20,7 @@ export function putVersion({ state, effects }: Turn, rendition: RenditionState):
   const durationMs =
     rendition.entries.reduce((sum, entry) => sum + entry.end - entry.start, 0) / TICKS_PER_MS;
   for (const entry of rendition.entries) entry.longestMs = Math.max(entry.longestMs, durationMs);
+  const arrears = writableArrears(turn, rendition);
   rendition.left.push(...rendition.previous);
   const forgotten = state.settings.retention === 'keep' ? Infinity : rendition.left.length - MOST_LEFT_KEYS;
   rendition.left.splice(0, Math.max(0, forgotten));
@@ -43,7 +46,7 @@ export function putVersion({ state, effects }: Turn, rendition: RenditionState):
       ...(state.startOffset !== undefined && { startOffset: state.startOffset }),
       segments: rendition.entries.map(mediaSegment),
       endList: rendition.endList,
-      comments: [writeStateLine(state, rendition)],
+      comments: [writeStateLine(state, rendition, arrears)],
     }),
   });
 }

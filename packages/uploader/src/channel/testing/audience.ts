@@ -46,6 +46,8 @@ export class Audience {
     switches: 0,
     recorded: 0,
     vods: 0,
+    caughtUp: 0,
+    givenUp: 0,
   };
   readonly multivariants: Multivariants;
   readonly #recordings: Recordings;
@@ -101,6 +103,7 @@ export class Audience {
     this.healthy();
     this.#putting.clear();
     if (journal === 'empty') this.#accepted.clear();
+    if (journal === 'empty') this.#recordings.emptied();
   }
 
   accepted(rendition: string, announcement: Announcement): void {
@@ -111,18 +114,28 @@ export class Audience {
     if (announcement.type !== 'segment' || this.#accepted.has(id)) return;
     if (!announcement.independent) this.#dependent.add(id);
     const { wallClock, startPts, endPts, ended, discontinuity } = announcement;
-    this.#accepted.set(id, {
+    const accepted = {
       rendition,
       wallMs: Date.parse(wallClock),
       seconds: ((endPts - startPts + WRAP) % WRAP) / 90_000,
       whole: ended === 'cut' && discontinuity === undefined,
       at: this.now(),
-    });
+    };
+    this.#accepted.set(id, accepted);
+    // What one source has is no help where the other is published.
+    if (accepted.whole && rendition !== this.spare?.of) this.#recordings.keep(id, accepted);
+  }
+
+  /** Of what recordings wait for the operator is told that they go on without it. */
+  gaveUp(rendition: string): void {
+    this.seen.givenUp++;
+    this.#recordings.gaveUp(rendition);
   }
 
   /** Its file is gone. */
   lost({ session, index }: SegmentId): void {
     this.#accepted.delete(`${session}/${index}`);
+    this.#recordings.forget(`${session}/${index}`);
   }
 
   /** A version is on its way. */
@@ -283,6 +296,7 @@ export class Audience {
     const id = `${session}/${index}`;
     // The skip may be forgotten with the uploader that decided it; then a gap stands for what it had dropped.
     if (answer.type === 'dropped' && answer.code === 'backlog') this.#accepted.delete(id);
+    if (answer.type === 'dropped') this.#recordings.dropped(id, answer.code, this.now());
     const key = this.#putting.get(id);
     this.#putting.delete(id);
     if (key !== undefined && answer.type === 'published' && !this.#shown.has(key.slice('live/'.length)))

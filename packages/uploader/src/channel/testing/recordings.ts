@@ -1,12 +1,45 @@
 import type { StoredObjects } from './audience.js';
 import { faultsAcross, faultsBetween, faultsOf, see, type SeenPlaylist } from './viewer.js';
 
+interface Kept {
+  rendition: string;
+  wallMs: number;
+  seconds: number;
+  at: number;
+}
+
 /** What viewers of the dvr, event and VOD playlists see, against what the live ones have ever listed. */
 export class Recordings {
   /** By live playlist and number. */
   readonly #listed = new Map<string, string>();
 
+  /** Accepted, whole, and not dropped for what it is: by session and index. */
+  readonly #kept = new Map<string, Kept>();
+
   constructor(private readonly store: StoredObjects) {}
+
+  keep(id: string, kept: Kept): void {
+    if (!this.#kept.has(id)) this.#kept.set(id, kept);
+  }
+
+  forget(id: string): void {
+    this.#kept.delete(id);
+  }
+
+  /** Dropped as soon as it came, or for another reason than that the live playlist has skipped it. */
+  dropped(id: string, code: string, now: number): void {
+    if (code !== 'backlog' || this.#kept.get(id)?.at === now) this.forget(id);
+  }
+
+  /** The operator has been told of segments that are not waited for. */
+  gaveUp(rendition: string): void {
+    for (const [id, kept] of this.#kept) if (kept.rendition === rendition) this.forget(id);
+  }
+
+  /** Another uploader, that knows nothing of what has been accepted. */
+  emptied(): void {
+    this.#kept.clear();
+  }
 
   /** A live version was stored. */
   listed(key: string, { entries }: SeenPlaylist): void {
@@ -23,6 +56,7 @@ export class Recordings {
     if (view === 'vod') return [...faults, ...faultsOfVod(now, before)];
     if (!liveNow) return [...faults, 'a recording of what is not published'];
     if (before) faults.push(...faultsBetween(before, now));
+    faults.push(...this.needless(`${live}.m3u8`, now, before));
     faults.push(...faultsAcross(now, liveNow));
     const [first] = liveNow.entries;
     if (now.mediaSequence > first!.number && view === 'dvr')
@@ -45,6 +79,22 @@ export class Recordings {
       if (listed !== undefined && listed !== JSON.stringify(entry))
         faults.push(`rule 4: ${entry.number} is ${JSON.stringify(entry)}, live it was ${listed}`);
       return faults;
+    });
+  }
+
+  /** A gap for what was accepted, and the live playlist has none there: it was skipped, and is to be caught up with. */
+  private needless(live: string, { entries }: SeenPlaylist, before: SeenPlaylist | undefined): string[] {
+    const known = before?.entries.at(-1)?.number ?? -1;
+    const rendition = live.slice('live/'.length, -'.m3u8'.length);
+    return entries.flatMap(({ number, gap, dateMs, seconds }) => {
+      if (!gap || number <= known || this.#listed.has(`${live} ${number}`)) return [];
+      const had = [...this.#kept.values()].some(
+        (one) =>
+          one.rendition === rendition &&
+          Math.abs(one.wallMs - dateMs) < 500 &&
+          Math.abs(one.seconds - seconds) < 0.5,
+      );
+      return had ? [`rule 6 of DESIGN.md: gap ${number} stands for a segment that was accepted`] : [];
     });
   }
 

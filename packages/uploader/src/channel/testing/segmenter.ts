@@ -184,7 +184,9 @@ export class Segmenter {
   /** One after the other, what has no answer yet. */
   private send(): void {
     while (!this.isSending) {
-      const next = this.line.shift();
+      // What only recordings wait for comes when nothing else does.
+      const first = this.line.findIndex((one) => !this.scene.uploader.isBehind(one));
+      const [next] = this.line.splice(Math.max(0, first), 1);
       if (!next) return;
       if (!this.outbox.includes(next)) this.scene.happened.unasked++;
       else if (next.type !== 'segment') this.accept(next);

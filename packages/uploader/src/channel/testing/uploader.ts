@@ -1,6 +1,7 @@
 import type { Key } from '@hls-uplink/hls';
 import type { Announcement, SegmentId, Tracks } from '@hls-uplink/protocol';
-import type { Effect, SourceFacts } from '../event.js';
+import { behindOf, isBehind } from '../catch-up.js';
+import type { Effect, IndexRun, SourceFacts } from '../event.js';
 import { deadline, openChannel, sessionProgress, step } from '../reduce.js';
 import type { ChannelState } from '../state.js';
 import type { Happening, Scene } from './scene.js';
@@ -9,6 +10,7 @@ interface Journalled {
   facts: SourceFacts;
   tracks: Tracks;
   announcement: Announcement;
+  behind?: IndexRun[];
 }
 
 /** Two segments of a session share one. */
@@ -39,10 +41,10 @@ export class Uploader {
     this.state = openChannel({ channel: 'live', window, iFrames, ...recordings, writer, fenced: true });
     const playlists = [...this.scene.store.texts].map(([key, text]) => ({ key, text }));
     this.happen({ type: 'opened', playlists });
-    for (const { facts, tracks, announcement } of [...this.journal]) {
+    for (const { facts, tracks, announcement, behind } of [...this.journal]) {
       this.happen({ type: 'connected', facts, replayed: true });
       this.happen({ type: 'tracks', tracks });
-      this.happen({ type: 'accepted', announcement });
+      this.happen({ type: 'accepted', announcement, ...(behind && { behind }) });
     }
     for (const segmenter of this.scene.segmenters.values()) if (segmenter.alive) segmenter.connect();
   }
@@ -100,9 +102,16 @@ export class Uploader {
   /** A segmenter announces; a journalled announcement is replayed after a restart. */
   accept(record: Journalled): void {
     const { announcement, facts } = record;
-    if (!this.journal.some((one) => one.announcement === announcement)) this.journal.push(record);
+    const { session, index } = announcement;
+    const behind = this.state ? behindOf(this.state, session).filter(([from]) => from < index) : [];
+    if (!this.journal.some((one) => one.announcement === announcement))
+      this.journal.push({ ...record, ...(behind.length > 0 && { behind }) });
     this.scene.audience.accepted(facts.rendition, announcement);
     this.happen({ type: 'accepted', announcement });
+  }
+
+  isBehind(id: SegmentId): boolean {
+    return this.state !== undefined && isBehind(this.state, id);
   }
 
   get isOpen(): boolean {
@@ -172,9 +181,13 @@ export class Uploader {
             segmenter.answered(effect.id.index, effect.answer.type);
         }
         return;
+      case 'report':
+        if (effect.message.includes('go on without'))
+          this.scene.audience.gaveUp(String(effect.fields['rendition']));
+        if (effect.message.includes('have what the live one skipped')) this.scene.audience.seen.caughtUp++;
+        return;
       case 'cancel-segment':
       case 'target-duration':
-      case 'report':
     }
   }
 

@@ -1,0 +1,112 @@
+import { sessionId } from '@hls-uplink/protocol';
+import * as z from 'zod';
+import { MOST_ARREARS, type Arrears, type Listed } from './arrears.js';
+import { gapUri, segmentName } from './item.js';
+import type { RenditionState } from './state.js';
+import { TICKS_PER_MS } from './ticks.js';
+
+/** Players read it, too, with each live version. */
+const MOST_CHARACTERS = 32 * 1024;
+
+const count = z.number().int().min(0);
+
+/** Consecutive entries that are alike. */
+const run = z.strictObject({
+  /** Of the first its number, and the discontinuity sequence number before its tag; how many. */
+  at: z.tuple([count, count, z.number().int().min(1).max(MOST_ARREARS)]),
+  /** Of each its ticks, of the first its date. */
+  time: z.tuple([count, z.number().int()]),
+  /** EXT-X-DISCONTINUITY of the first. */
+  tag: z.literal(true).optional(),
+  /** Session and index of the first; absent of gaps. */
+  of: z.tuple([sessionId, count]).optional(),
+  /** They have no final answer: who announced them will do so again. */
+  open: z.literal(true).optional(),
+  /** EXT-X-KEY, of one alone. */
+  key: z
+    .strictObject({ method: z.literal('AES-128'), uri: z.string().max(2000), iv: z.string().max(32) })
+    .optional(),
+});
+type Run = z.infer<typeof run>;
+export const arrearsLine = z
+  .array(run)
+  .max(MOST_ARREARS)
+  .refine((runs) => runs.reduce((sum, { at }) => sum + at[2], 0) <= MOST_ARREARS);
+export type ArrearsLine = z.infer<typeof arrearsLine>;
+
+const NAME = /-([0-9a-f]{32})-(\d{6,15})\.ts$/;
+
+/** As much as may stand in the state line: what has no final answer before the rest, the newest first. */
+export function writeArrears({ all }: Arrears): ArrearsLine {
+  const runs: Run[] = [];
+  for (const one of all) if (!extend(runs.at(-1), one)) runs.push(runOf(one));
+  let length = 0;
+  const fits = (one: Run): boolean => (length += JSON.stringify(one).length + 1) <= MOST_CHARACTERS;
+  const kept = new Set(
+    [...runs.filter(({ open }) => open).reverse(), ...runs.filter(({ open }) => !open).reverse()].filter(
+      fits,
+    ),
+  );
+  return runs.filter((one) => kept.has(one));
+}
+
+/** Whether a line says so of this entry. */
+export function isWritten(line: ArrearsLine, number: number): boolean {
+  return line.some(({ at: [first, , many] }) => first <= number && number < first + many);
+}
+
+function runOf({ number, sequence, segment, id }: Listed): Run {
+  const { duration90k, programDateTimeMs = 0, discontinuity, gap, uri, key } = segment;
+  const [, session, index] = NAME.exec(uri) ?? [];
+  return {
+    at: [number, sequence, 1],
+    time: [duration90k, programDateTimeMs],
+    ...(discontinuity && { tag: true as const }),
+    ...(!gap && session !== undefined && { of: [session, Number(index)] as [string, number] }),
+    ...(id && { open: true as const }),
+    ...(!id && key?.method === 'AES-128' && { key: { ...key } }),
+  };
+}
+
+/** With this one more, if it is alike. @returns whether it was */
+function extend(run: Run | undefined, one: Listed): boolean {
+  const next = runOf(one);
+  if (!run || run.key || next.key || next.tag || run.open !== next.open) return false;
+  const [number, sequence, count] = run.at;
+  const [ticks, dateMs] = run.time;
+  const isNext =
+    next.at[0] === number + count &&
+    next.at[1] === sequence + (run.tag ? 1 : 0) &&
+    next.time[0] === ticks &&
+    next.time[1] === dateAt(dateMs, count, ticks) &&
+    next.of?.[0] === run.of?.[0] &&
+    (run.of === undefined || next.of![1] === run.of[1] + count);
+  if (isNext) run.at[2]++;
+  return isNext;
+}
+
+const dateAt = (dateMs: number, count: number, ticks: number): number =>
+  Math.round(dateMs + (count * ticks) / TICKS_PER_MS);
+
+/** What has no final answer waits for its bytes, for it will be announced again. */
+export function readArrears(rendition: RenditionState, line: ArrearsLine): Listed[] {
+  return line.flatMap(({ at: [number, sequence, count], time: [ticks, dateMs], tag, of, open, key }) =>
+    Array.from({ length: count }, (_, i): Listed => {
+      const id = of && { session: of[0], index: of[1] + i };
+      const uri = id ? rendition.urlPrefix + segmentName(rendition, id) : gapUri(rendition, number + i);
+      return {
+        number: number + i,
+        sequence: sequence + (tag && i > 0 ? 1 : 0),
+        segment: {
+          uri,
+          duration90k: ticks,
+          programDateTimeMs: dateAt(dateMs, i, ticks),
+          discontinuity: tag === true && i === 0,
+          gap: !id,
+          ...(key && { key }),
+        },
+        ...(open && id && { id, waits: 'bytes' as const }),
+      };
+    }),
+  );
+}

@@ -1,0 +1,356 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseMediaPlaylist } from '@hls-uplink/hls';
+import { sessionProgress } from './reduce.js';
+import type { ChannelSettings } from './state.js';
+import { Rig, sessionOf } from './testing/rig.js';
+import { see } from './testing/viewer.js';
+
+const DVR = { dvr: { segments: 100, seconds: 0 } };
+const EVENT = { eventSeconds: 3600 };
+const BOTH = { ...DVR, ...EVENT };
+
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+const marks = (rig: Rig, view: string): string =>
+  see(rig.recorded.get(`live/low-${view}.m3u8`)!)
+    .entries.map(({ number, discontinuity, gap }) => `${number}${discontinuity ? 'D' : ''}${gap ? 'G' : ''}`)
+    .join(' ');
+const upTo = (number: number): string => range(0, number).join(' ');
+
+const answers = (rig: Rig, code: string): number[] =>
+  rig.answers
+    .flatMap((answer) => {
+      const [, index, said] = /^low\/(\d+) (.*)$/.exec(answer)!;
+      return said === code ? [Number(index)] : [];
+    })
+    .sort((a, b) => a - b);
+
+/** 10 segments are published; then nothing can be stored while as many come as up to this one. */
+function outage(settings: Partial<ChannelSettings>, last: number): Rig {
+  const rig = Rig.live(['low'], 10, settings);
+  rig.store.segment = () => false;
+  for (let i = 10; i <= last; i++) rig.step(['low'], i);
+  return rig;
+}
+
+/** What is for the live playlist is stored, and what waits behind it is not. */
+function liveIsBack(rig: Rig): void {
+  rig.happen({ type: 'store-recovered' });
+  const live = rig.uploads.filter(({ isBehind }) => !isBehind);
+  rig.uploads = rig.uploads.filter(({ isBehind }) => isBehind);
+  for (const { id } of live) rig.happen({ type: 'segment-stored', id });
+}
+
+/** The next of what waits is stored. */
+function storeNext(rig: Rig, count = 1): void {
+  for (const { id } of rig.uploads.splice(0, count)) rig.happen({ type: 'segment-stored', id });
+}
+
+const accepted = (rig: Rig): number[] => sessionProgress(rig.state, sessionOf('low')).accepted;
+const settled = (rig: Rig): number | undefined => sessionProgress(rig.state, sessionOf('low')).settled;
+
+function successor(rig: Rig, settings: Partial<ChannelSettings>): Rig {
+  const all = [...rig.texts, ...rig.recorded, ...rig.iFrames].map(([key, text]) => ({ key, text }));
+  const next = new Rig(all, settings, rig.at);
+  next.connect('low');
+  return next;
+}
+
+/** As they came first. */
+function announceAgain(rig: Rig, indexes: number[]): void {
+  for (const i of indexes) rig.segment('low', i, 6 * i, 6 * i + 6);
+}
+
+describe('dvr and event playlists after an outage of the store', () => {
+  test('the live one is back at the edge, they catch up in order behind it, and then the answers go out', () => {
+    const rig = outage(BOTH, 39);
+    expect(rig.uploads.filter(({ isBehind }) => isBehind).map(({ id }) => id.index)).toEqual(range(10, 30));
+    liveIsBack(rig);
+    expect(rig.entries('low')).toBe('34 35 36 37 38 39');
+    expect(answers(rig, 'published')).toEqual([...range(0, 9), ...range(34, 39)]);
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(9));
+    for (let stored = 10; stored < 34; stored++) {
+      expect(answers(rig, 'backlog')).toEqual(range(10, stored - 1));
+      storeNext(rig);
+      for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(stored < 33 ? stored : 39));
+      if (stored % 5 === 0) rig.store.segment = (_, index) => index >= 40;
+    }
+    expect(answers(rig, 'backlog')).toEqual(range(10, 33));
+    rig.step(['low'], 40);
+    expect(rig.entries('low')).toBe('35 36 37 38 39 40');
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(40));
+    const segments = parseMediaPlaylist(rig.recorded.get('live/low-event.m3u8')!).segments;
+    expect(segments.map(({ programDateTimeMs }) => programDateTimeMs)).toEqual(
+      range(0, 40).map((i) => segments[0]!.programDateTimeMs! + 6000 * i),
+    );
+    expect(rig.state.renditions['low']).toMatchObject({
+      counts: { caughtUp: 24, gaps: 0, dropped: { backlog: 24 } },
+      arrears: { all: [] },
+    });
+    expect(rig.reports.join()).toContain('have what the live one skipped');
+    expect(rig.texts.get('live/low.m3u8')).not.toContain('arrears');
+    expect(rig.deleted).toEqual([]);
+  });
+
+  test('live segments go on as ever while they are far behind, and what has left the live window is kept for them', () => {
+    const rig = outage(BOTH, 39);
+    liveIsBack(rig);
+    rig.store.segment = (_, index) => index >= 40;
+    for (let i = 40; i < 80; i++) {
+      rig.step(['low'], i);
+      expect(rig.playlist('low').entries.at(-1)!.number).toBe(i);
+    }
+    expect(marks(rig, 'event')).toBe(upTo(9));
+    storeNext(rig, 24);
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(79));
+    expect(rig.deleted).toEqual([]);
+  });
+
+  test('a channel without them asks for nothing of it, and its answers go out at once', () => {
+    const rig = outage({}, 39);
+    expect(rig.uploads.some(({ isBehind }) => isBehind)).toBe(false);
+    expect(answers(rig, 'backlog')).toEqual(range(10, 30));
+  });
+
+  test('what is built and was not stored in a playlist in time is not put again', () => {
+    const rig = Rig.live(['low'], 10, BOTH);
+    rig.store.playlist = () => 'held';
+    for (let i = 10; i < 15; i++) rig.step(['low'], i);
+    rig.store.segment = () => false;
+    for (let i = 15; i < 40; i++) rig.step(['low'], i);
+    const { version } = rig.state.renditions['low']!.inFlight!;
+    rig.store.playlist = () => 'stored';
+    rig.store.segment = () => true;
+    rig.happen({ type: 'playlist-stored', view: 'live', rendition: 'low', version, tookMs: 50 });
+    for (const { id } of rig.uploads.splice(0)) rig.happen({ type: 'segment-stored', id });
+    rig.step(['low'], 40);
+    expect(marks(rig, 'dvr')).toBe(upTo(40));
+    expect(rig.answers).toHaveLength(41);
+    expect(rig.puts.filter((put) => put === 'low/12')).toHaveLength(1);
+  });
+
+  test('a segment that is lost while they catch up is a gap in its place', () => {
+    const rig = outage(BOTH, 39);
+    liveIsBack(rig);
+    rig.happen({ type: 'segment-lost', id: { session: sessionOf('low'), index: 12 } });
+    storeNext(rig, 24);
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(39).replace(' 12 ', ' 12G '));
+    expect(answers(rig, 'spool')).toEqual([12]);
+    expect(answers(rig, 'backlog')).toEqual(range(10, 33).filter((index) => index !== 12));
+  });
+
+  test('each entry has the key that it was encrypted by', () => {
+    const rig = outage(BOTH, 39);
+    const key = (index: number) => ({
+      method: 'AES-128' as const,
+      uri: `${index}.key`,
+      iv: String(index).padStart(32, '0'),
+    });
+    rig.happen({ type: 'store-recovered' });
+    for (const { id } of rig.uploads.splice(0))
+      rig.happen({ type: 'segment-stored', id, encryption: key(id.index) });
+    const { segments } = parseMediaPlaylist(rig.recorded.get('live/low-dvr.m3u8')!);
+    expect(segments.slice(10).map((segment) => segment.key)).toEqual(range(10, 39).map(key));
+  });
+
+  test('what has left the dvr window before it came is not waited for, and the window has no gaps', () => {
+    const rig = outage({ dvr: { segments: 20, seconds: 0 } }, 59);
+    liveIsBack(rig);
+    expect(answers(rig, 'backlog')).toEqual(range(10, 39));
+    expect(rig.reports.join()).toContain('go on without segments');
+    storeNext(rig, 100);
+    expect(marks(rig, 'dvr')).toBe(range(40, 59).join(' '));
+    expect(rig.answers).toHaveLength(60);
+  });
+
+  test('an event playlist that is full wants no more', () => {
+    const rig = outage({ eventSeconds: 120 }, 59);
+    liveIsBack(rig);
+    storeNext(rig, 10);
+    expect(marks(rig, 'event')).toBe(upTo(19));
+    expect(rig.recorded.get('live/low-event.m3u8')).toMatch(/\n#EXT-X-ENDLIST\n$/);
+    expect(rig.uploads).toEqual([]);
+    expect(answers(rig, 'backlog')).toEqual(range(10, 53));
+  });
+
+  test('more than the state line can say is given up, the oldest first, counted and told', () => {
+    const rig = Rig.live(['low'], 10, EVENT);
+    rig.store.segment = () => false;
+    // No two of the same length: each stands for itself in the state line.
+    let from = 60;
+    for (let i = 10; i < 330; i++) {
+      const to = 6 * (i + 1) + (i % 2) / 10 + (i % 7) / 100;
+      rig.to(to);
+      rig.segment('low', i, from, to);
+      from = to;
+    }
+    liveIsBack(rig);
+    const { length } = /^#hls-uplink.*$/m.exec(rig.texts.get('live/low.m3u8')!)![0];
+    expect(length).toBeLessThan(48_000);
+    const first = rig.state.renditions['low']!.arrears.first!.number;
+    expect(first).toBeGreaterThan(10);
+    expect(answers(rig, 'backlog')).toEqual(range(10, first - 1));
+    expect(rig.reports.join()).toContain('go on without segments');
+    storeNext(rig, 1000);
+    expect(marks(rig, 'event')).toBe(
+      [upTo(9), ...range(10, first - 1).map((number) => `${number}G`), ...range(first, 329)].join(' '),
+    );
+    expect(rig.answers).toHaveLength(330);
+  });
+});
+
+describe('dvr and event playlists after a link outage', () => {
+  /** All that waited is announced at once, and its bytes are elsewhere. */
+  function linkIsBack(settings: Partial<ChannelSettings>): Rig {
+    const rig = Rig.live(['low'], 10, settings);
+    rig.to(246);
+    rig.told('low', 10, 39);
+    return rig;
+  }
+
+  test('wait for the bytes, which come behind those of the live one', () => {
+    const rig = linkIsBack(BOTH);
+    expect(answers(rig, 'backlog')).toEqual([]);
+    announceAgain(rig, range(34, 39));
+    expect(rig.entries('low')).toBe('34 35 36 37 38 39');
+    expect(settled(rig)).toBe(9);
+    expect(accepted(rig)).toEqual([]);
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(9));
+    rig.store.segment = () => false;
+    announceAgain(rig, [10, 11]);
+    expect(accepted(rig)).toEqual([10, 11]);
+    storeNext(rig, 2);
+    rig.store.segment = () => true;
+    rig.step(['low'], 40);
+    announceAgain(rig, range(12, 33));
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(40));
+    expect(settled(rig)).toBe(40);
+    expect(answers(rig, 'published')).toEqual([...range(0, 9), ...range(34, 40)]);
+    expect(answers(rig, 'backlog')).toEqual(range(10, 33));
+  });
+
+  test('a refused one is a gap in its place', () => {
+    const rig = linkIsBack(BOTH);
+    announceAgain(rig, range(34, 39));
+    rig.segment('low', 20, 120, 126, { refused: true });
+    announceAgain(rig, [...range(10, 19), ...range(21, 33)]);
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(39).replace(' 20 ', ' 20G '));
+    expect(settled(rig)).toBe(39);
+  });
+
+  test('what does not come for five minutes is given up', () => {
+    const rig = linkIsBack(EVENT);
+    announceAgain(rig, range(34, 39));
+    announceAgain(rig, [10]);
+    rig.to(246 + 299);
+    expect(marks(rig, 'event')).toBe(upTo(10));
+    rig.to(246 + 301);
+    expect(marks(rig, 'event')).toBe(
+      [upTo(10), ...range(11, 33).map((i) => `${i}G`), ...range(34, 39)].join(' '),
+    );
+    expect(settled(rig)).toBe(39);
+    announceAgain(rig, [11]);
+    expect(rig.answers.at(-1)).toBe('low/11 published');
+  });
+
+  test('ENDLIST and VOD come when they have caught up', () => {
+    const rig = linkIsBack(BOTH);
+    announceAgain(rig, range(34, 39));
+    rig.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf('low'), index: 40 } });
+    expect(rig.texts.get('live/low.m3u8')).toMatch(/\n#EXT-X-ENDLIST\n$/);
+    expect([...rig.recorded].filter(([key, text]) => /vod/.test(key) || /ENDLIST/.test(text))).toEqual([]);
+    announceAgain(rig, range(10, 33));
+    const vod = [...rig.recorded].find(([key]) => /low-.*vod/.test(key))![1];
+    for (const text of [
+      rig.recorded.get('live/low-dvr.m3u8')!,
+      rig.recorded.get('live/low-event.m3u8')!,
+      vod,
+    ]) {
+      expect(text).toMatch(/\n#EXT-X-ENDLIST\n$/);
+      expect(see(text).entries.map(({ number, gap }) => (gap ? NaN : number))).toEqual(range(0, 39));
+    }
+    expect(rig.answers.at(-1)).toBe('low/40 published');
+  });
+
+  test('the next stream waits for nothing: what has not come by then is a gap, and the VOD is made', () => {
+    const rig = linkIsBack(BOTH);
+    announceAgain(rig, [...range(34, 39), ...range(10, 19)]);
+    rig.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf('low'), index: 40 } });
+    rig.step(['low'], 41, { discontinuity: 'start' });
+    const vod = [...rig.recorded].find(([key]) => /low-.*vod/.test(key))![1];
+    expect(see(vod).entries.map(({ number, gap }) => `${number}${gap ? 'G' : ''}`)).toEqual([
+      ...range(0, 19).map(String),
+      ...range(20, 33).map((number) => `${number}G`),
+      ...range(34, 39).map(String),
+    ]);
+    expect(answers(rig, 'backlog')).toEqual(range(10, 33));
+  });
+});
+
+describe('another uploader, its journal empty', () => {
+  test('waits for what dvr and event still wait for, and its announcers say it again', () => {
+    const rig = outage(BOTH, 39);
+    liveIsBack(rig);
+    storeNext(rig, 5);
+    rig.store.segment = (_, index) => index >= 40;
+    rig.step(['low'], 40);
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(14));
+    const next = successor(rig, BOTH);
+    expect(settled(next)).toBe(14);
+    expect(accepted(next)).toEqual([]);
+    // Answered by the uploader before, which the segmenter has not heard.
+    announceAgain(next, [13, 36]);
+    expect(next.answers).toEqual(['low/13 published', 'low/36 published']);
+    announceAgain(next, range(15, 33));
+    next.step(['low'], 41);
+    expect(next.entries('low')).toBe('36 37 38 39 40 41');
+    for (const view of ['dvr', 'event']) expect(marks(next, view)).toBe(upTo(41));
+    expect(answers(next, 'backlog')).toEqual(range(15, 33));
+    expect(settled(next)).toBe(41);
+  });
+
+  test('with the journal that was accepted out of order, too', () => {
+    const rig = Rig.live(['low'], 10, BOTH);
+    const next = successor(rig, BOTH);
+    const session = sessionOf('low');
+    next.to(246);
+    const wallClock = new Date(next.at).toISOString();
+    const gap = {
+      type: 'gap' as const,
+      session,
+      index: 34,
+      startPts: 204 * 90_000,
+      endPts: 210 * 90_000,
+      wallClock,
+      reason: 'test',
+    };
+    next.happen({ type: 'accepted', announcement: gap, behind: [[10, 33]] });
+    expect(settled(next)).toBe(9);
+  });
+
+  test('takes from the one what the other is still to have', () => {
+    const rig = outage(BOTH, 39);
+    liveIsBack(rig);
+    rig.store.recording = (view) => (view === 'event' ? 'held' : 'stored');
+    storeNext(rig, 10);
+    expect([marks(rig, 'dvr'), marks(rig, 'event')]).toEqual([upTo(19), upTo(9)]);
+    rig.store.segment = (_, index) => index >= 40;
+    rig.step(['low'], 40);
+    const next = successor(rig, BOTH);
+    expect(marks(next, 'event')).toBe(upTo(19));
+    announceAgain(next, range(10, 33));
+    expect(next.puts).toEqual(range(20, 33).map((index) => `low/${index}`));
+    for (const view of ['dvr', 'event']) expect(marks(next, view)).toBe(upTo(40));
+  });
+
+  test('knows what has left the live window while they were behind', () => {
+    const rig = outage(BOTH, 39);
+    liveIsBack(rig);
+    rig.store.segment = (_, index) => index >= 40;
+    for (let i = 40; i < 60; i++) rig.step(['low'], i);
+    const next = successor(rig, BOTH);
+    announceAgain(next, range(10, 33));
+    for (const view of ['dvr', 'event']) expect(marks(next, view)).toBe(upTo(59));
+  });
+});

@@ -1,0 +1,55 @@
+import { listAlone } from './alone.js';
+import { appendSegment, appendSlotGap } from './entry.js';
+import { lose, putSegment, segmentKey } from './item.js';
+import { isShort } from './partial.js';
+import { fits } from './publish.js';
+import { remove } from './retention.js';
+import type { Item, RenditionState, Slot, Turn } from './state.js';
+import { inSlot, nextSlot, positionOf } from './timeline.js';
+
+/** Lists what the live playlist skips as if all of it were stored, up to the slot that it goes on with: recordings are to have it. */
+export function listUnseen(turn: Turn, rendition: RenditionState, kept: Slot): void {
+  const { state } = turn;
+  if (rendition.tail < state.firstNumber) return;
+  const isBefore = (slot: Slot): boolean => positionOf(state, slot) < positionOf(state, kept);
+  for (let slot = nextSlot(state, rendition); slot && isBefore(slot); slot = nextSlot(state, rendition))
+    listSlot(turn, rendition, slot);
+}
+
+function listSlot(turn: Turn, rendition: RenditionState, slot: Slot): void {
+  const { state } = turn;
+  const item = inSlot(rendition.queue.items, slot);
+  if (!item || item.state === 'lost') return appendSlotGap(turn, rendition, slot);
+  const isPartial = !(item.fromStart && item.toCut) && isShort(state, rendition, slot, item);
+  if (isPartial || !fits(turn, rendition, slot, item)) {
+    loseUnseen(turn, rendition, item, isPartial ? 'partial' : 'late');
+    return appendSlotGap(turn, rendition, slot);
+  }
+  putBehind(turn, rendition, item);
+  appendSegment(turn, rendition, item, { number: slot.number!, discontinuity: slot.discontinuity });
+}
+
+/** As `listUnseen`, in a rendition that counts alone. */
+export function listUnseenAlone(turn: Turn, rendition: RenditionState, kept: Item): void {
+  for (let { first } = rendition.queue; first && first.id !== kept.id; { first } = rendition.queue) {
+    const { id } = first;
+    listAlone(turn, rendition, first);
+    const isListed = !rendition.queue.find(id);
+    if (isListed && first.state !== 'lost') putBehind(turn, rendition, first);
+  }
+}
+
+/** What the live playlist is to list goes first. */
+function putBehind(turn: Turn, rendition: RenditionState, { state, id, announcement }: Item): void {
+  if (state === 'uploading') turn.effects.push({ type: 'cancel-segment', id });
+  if ((state === 'uploading' || state === 'undecided') && announcement.type === 'segment')
+    putSegment(turn, rendition, announcement, { isBehind: true });
+}
+
+function loseUnseen(turn: Turn, rendition: RenditionState, item: Item, code: 'partial' | 'late'): void {
+  const { state, id } = item;
+  if (state === 'uploading') turn.effects.push({ type: 'cancel-segment', id });
+  if (state === 'uploading' || state === 'stored')
+    remove(rendition, [{ key: segmentKey(turn.state.settings.channel, rendition, id), keepMs: 0 }]);
+  lose(turn, rendition, item, code);
+}
