@@ -47,23 +47,26 @@ function isWanted(state: ChannelState, previous: Slot, slot: Slot): boolean {
   return Object.values(state.renditions).some((rendition) => {
     const { queue, entries, tail } = rendition;
     const item = inSlot(queue.items, slot);
+    const listed = inSlot(entries, previous);
     // What is partial goes where others have more of it.
     if (!item?.fromStart || item.state === 'lost') return false;
     const queued = inSlot(queue.items, previous);
     const stays = queued && queued.state !== 'lost' && queued.state !== 'undecided';
-    const before = stays ? queued : inSlot(entries, previous);
+    const before = stays ? queued : listed;
     if (!before && tail < state.firstNumber) return false;
-    const gap = !before || ('gap' in before && before.gap);
     const end = before?.end ?? previous.end;
+    const isGap = !stays && listed?.gap !== false;
     return (
-      (previous.epoch === slot.epoch && Math.abs(item.start - end) > tolerance(rendition, gap)) ||
-      (hasChanged(state, item) && !isTold(rendition) && isFirstChanged(rendition, item))
+      (previous.epoch === slot.epoch && Math.abs(item.start - end) > tolerance(rendition, isGap)) ||
+      (entries.length > 0 && !isTold(rendition) && isFirstChanged(state, rendition, item))
     );
   });
 }
 
-function isFirstChanged({ queue }: RenditionState, { id }: Item): boolean {
-  return !queue.items.some((one) => one.id.session === id.session && one.id.index < id.index);
+/** Of what the rendition has queued it is the first that must be said to be changed. */
+function isFirstChanged(state: ChannelState, { queue }: RenditionState, item: Item): boolean {
+  const first = queue.items.find((one) => one.id.session === item.id.session && hasChanged(state, one));
+  return first !== undefined && first.id.index === item.id.index;
 }
 
 /** How far apart an entry's end and the next start may be. A gap ends as its siblings' pictures do, sound where its own frames do. */

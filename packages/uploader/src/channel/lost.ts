@@ -75,7 +75,9 @@ export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): 
       return listNextAlone(turn, rendition);
     }
     const covered = siblings(state, rendition).some((other) => holding(other, slot)?.whole);
-    const awaited = (!published && !covered) || mayCome(state, rendition, slot.end, at);
+    // A gap gives no number while a sibling may yet bring what stands before.
+    const open = slot.number === undefined && !isKnown(state, rendition, slot);
+    const awaited = open || (!published && !covered) || mayCome(state, rendition, slot.end, at);
     if (awaited && at < lostAt(state, rendition)) return false;
   } else {
     if (!published) return false;

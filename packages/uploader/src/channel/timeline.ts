@@ -163,7 +163,8 @@ export function isOverlapped(state: ChannelState, position: number): boolean {
   const [previous, slot] = [state.slots[position - 1], state.slots[position]];
   if (!previous || !slot || slot.number !== undefined || previous.epoch !== slot.epoch) return false;
   const end = reach(state, previous);
-  return end - slot.start > CHANNEL_HOLE_90K && end > slot.end - CHANNEL_HOLE_90K;
+  const least = Math.min(CHANNEL_HOLE_90K, (slot.end - slot.start) / 2);
+  return end - slot.start > least && end > slot.end - CHANNEL_HOLE_90K;
 }
 
 /**

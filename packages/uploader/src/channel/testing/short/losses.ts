@@ -14,8 +14,8 @@ interface Known {
 
 /** What could be published was published, and gaps stand for what was lost only (DESIGN.md, rule 6). */
 export class Losses {
-  /** Of the encoder's segments: those that have a number, and since when some have two, one for each part. */
-  readonly #begun = new Set<number>();
+  /** Of the encoder's segments: those that have a number, and since when; and since when some have two, one for each part. */
+  readonly #begun = new Map<number, number>();
   readonly #parted = new Map<number, number>();
   /** Dropped because another source had it first, or because too much waited. */
   readonly #passed = new Set<string>();
@@ -25,7 +25,7 @@ export class Losses {
   /** A number stands for (a part of) this one from now on. */
   numbered(slot: number, now: number): void {
     if (this.#begun.has(slot)) this.#parted.set(slot, this.#parted.get(slot) ?? now);
-    this.#begun.add(slot);
+    else this.#begun.set(slot, now);
   }
 
   pass({ id }: Fact): void {
@@ -38,10 +38,18 @@ export class Losses {
       const slot = this.known.lines.get(number)?.slot;
       const isListed = view.entries.some((entry) => entry.number === number && entry.gap);
       if (slot === undefined || heard > slot || !isListed) continue;
+      if (this.#beginsAnew(view, slot, view.gaps.get(number)!)) continue;
       const lost = view.facts.some((fact) => fact.slot === slot && (fact.lost || !fact.whole));
       if (!lost)
         this.known.fault(view.name, `rule 6 of DESIGN.md: the gap ${number} came before its deadline`);
     }
+  }
+
+  /** It would need a discontinuity, and others have listed the slot without. */
+  #beginsAnew({ facts }: View, slot: number, at: number): boolean {
+    return (
+      at >= (this.#begun.get(slot) ?? Infinity) && facts.some((fact) => fact.slot === slot - 1 && !fact.whole)
+    );
   }
 
   #checkMissing(view: View): void {
@@ -81,7 +89,7 @@ export class Losses {
   #goneBy(slot: number): number {
     if ([...this.known.lines.values()].some((line) => line.slot === slot)) return Infinity;
     const later = this.known.views.flatMap(({ entries }) =>
-      entries.filter((entry) => (this.known.facts.in(entry)?.slot ?? -1) > slot),
+      entries.filter((entry) => (this.known.lines.get(entry.number)?.slot ?? -1) > slot),
     );
     return Math.min(...later.map(({ decidedAt }) => decidedAt));
   }
@@ -91,6 +99,7 @@ export class Losses {
       const acceptedAt = had.get(slot);
       if (acceptedAt === undefined || acceptedAt >= decidedAt || acceptedAt >= this.#goneBy(slot)) continue;
       if (acceptedAt >= (this.#parted.get(slot) ?? Infinity)) continue;
+      if (this.#beginsAnew(view, slot, acceptedAt)) continue;
       this.known.fault(
         view.name,
         `rule 6 of DESIGN.md: segment ${slot} was accepted ${decidedAt - acceptedAt} ms before it was gone by`,

@@ -258,7 +258,8 @@ export class ShortViewers {
         fault(`rule 20: discontinuity sequence of ${number}: ${sequence}, not ${line.sequence}`);
       const isApart =
         Math.abs(line.dateMs - dateMs) > PICTURE_MS && Math.abs(line.endMs - endMs) > PICTURE_MS;
-      if (isApart && !(line.partial && fact?.whole !== true))
+      const isPart = fact ? !fact.whole : line.partial;
+      if (isApart && !(isPart && (line.partial || line.slot === undefined)))
         fault(`rule 20: ${number} is dated ${dateMs - line.dateMs} ms apart`);
       if (fact && line.slot !== undefined && line.slot !== fact.slot)
         fault(`rule 20: ${number} is another segment`);
@@ -380,8 +381,9 @@ export class ShortViewers {
   ended(): void {
     // What one playlist said before a restart, all say.
     if ([...this.#views.values()].some(({ stored }) => stored?.endList)) return;
-    for (const { rendition, up, online, said } of this.world.sources)
-      if (up && online && said === 'segment')
+    const { sources, uploader } = this.world;
+    for (const { rendition, up, online, said, known } of sources)
+      if (up && online && said === 'segment' && known === uploader.life)
         this.fault(rendition, 'rule 18: the stream ends while it delivers');
   }
 
