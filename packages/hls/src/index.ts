@@ -8,5 +8,6 @@ export * from './multivariant-playlist.js';
 export * from './playlist.js';
 export * from './playlist-error.js';
 export { formatProgramDateTime } from './program-date-time.js';
+export { segmentTexts } from './segment-text.js';
 export { startsNearEnd } from './start.js';
 export * from './window.js';

@@ -1,5 +1,5 @@
 import type { Key } from '@hls-uplink/hls';
-import type { Entry } from './state.js';
+import type { RenditionState } from './state.js';
 
 const BLOCK_BYTES = 16;
 
@@ -12,7 +12,11 @@ export function encryptedBytes(bytes: number): number {
  * EXT-X-KEY of the next entry. Each that is encrypted has its own, so that no entry needs another one's tag; one that is
  * clear says so where players would still decrypt.
  */
-export function keyAfter(entries: readonly Entry[], own: Key | undefined): Key | undefined {
+export function keyAfter(
+  { entries, adopted }: Pick<RenditionState, 'entries' | 'adopted'>,
+  own: Key | undefined,
+): Key | undefined {
   const before = entries.findLast(({ encryption }) => encryption)?.encryption;
-  return own ?? (before && before.method !== 'NONE' ? { method: 'NONE' } : undefined);
+  const isKeyed = before ? before.method !== 'NONE' : adopted?.entries.at(-1)?.isKeyed;
+  return own ?? (isKeyed ? { method: 'NONE' } : undefined);
 }

@@ -21,7 +21,7 @@ export function appendSegment(
   if (item.announcement.type !== 'segment') throw new Error('only a segment can be stored');
   const { independent } = item.announcement;
   const bytes = item.encryption ? encryptedBytes(item.announcement.bytes) : item.announcement.bytes;
-  const encryption = keyAfter(rendition.entries, item.encryption);
+  const encryption = keyAfter(rendition, item.encryption);
   rendition.queue = rendition.queue.without(item.id);
   const told = discontinuity || isTold(rendition);
   push(state, rendition, {

@@ -1,4 +1,5 @@
 import { startsNearEnd, targetDurationFor } from '@hls-uplink/hls';
+import { tellAdoptedTarget } from './adopted.js';
 import { emptyWindow } from './retention.js';
 import { abandonArrears } from './recording.js';
 import { checkLengths } from './item.js';
@@ -49,10 +50,12 @@ export function start(turn: Turn): void {
   const longestItem = Math.max(
     ...there.flatMap((one) => one.queue.items.filter(isHere).map((item) => item.end - item.start)),
   );
-  state.targetDuration =
-    state.settings.targetDuration ?? targetDurationFor(Math.max(longest(state), longestItem));
+  if (state.targetDuration === undefined) {
+    const needed = targetDurationFor(Math.max(longest(state), longestItem));
+    state.targetDuration = state.settings.targetDuration ?? needed;
+    fixStartOffset(turn);
+  } else tellAdoptedTarget(turn, targetDurationFor(longest(state)));
   state.phase = 'live';
-  fixStartOffset(turn);
   for (const rendition of there) rendition.updatedMs = at;
   effects.push({ type: 'target-duration', seconds: state.targetDuration });
   checkLengths(turn);

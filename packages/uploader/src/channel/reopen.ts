@@ -2,9 +2,11 @@ import {
   parseMediaPlaylist,
   parseMultivariantPlaylist,
   playlistDuration90k,
+  PlaylistError,
   type MediaPlaylist,
 } from '@hls-uplink/hls';
 import { errorText } from '@hls-uplink/runtime';
+import { adoptEntries, readAdopted, whyUnfit } from './adopted.js';
 import { recallDateRanges } from './date-range.js';
 import { recallDiscontinuities } from './discontinuity.js';
 import { iFrameCount } from './i-frame.js';
@@ -40,6 +42,8 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
   );
   const read = playlists.flatMap(({ key, text }) => {
     if (key === multivariantKey(state)) {
+      if (isMediaPlaylist(text))
+        refuse(turn, key, 'it is a media playlist where the multivariant one must stand');
       state.multivariant.storedText = text;
       return [];
     }
@@ -47,22 +51,26 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
     if (isDerived(key) || recordingOf(key)) return [];
     try {
       const playlist = parseMediaPlaylist(text);
-      return [{ key, playlist, line: readStateLine(playlist) }];
+      return [{ key, text, playlist, line: readStateLine(playlist) }];
     } catch (error) {
-      state.refusal = `${key} is in the store but cannot be read as a playlist (${errorText(error)}); move it away or choose another channel name`;
+      if (error instanceof PlaylistError && error.code === 'wrong-kind') leaveAlone(turn, key);
+      else refuse(turn, key, `cannot be read as a playlist (${errorText(error)})`);
       return [];
     }
   });
   const life = Math.max(0, ...read.map(({ line }) => line?.life ?? 0));
   if (life > 0) state.life = life;
-  for (const { key, playlist, line } of read) {
-    if (playlist.segments.length > 0 && line?.life === life) resume(turn, key, playlist, line);
+  for (const { key, text, playlist, line } of read) {
+    if (playlist.segments.length > 0 && line?.life === life) resume(turn, key, playlist, text, line);
   }
   recallStated(state);
   const resumed = Object.keys(state.renditions).length > 0;
   recallDateRanges(state);
-  for (const { key, playlist, line } of read) {
-    if (playlist.segments.length > 0 && line?.life !== life) adopt(turn, key, playlist, line);
+  for (const { key, text, playlist, line } of read) {
+    if (playlist.segments.length > 0 && line?.life !== life) {
+      const rendition = adopt(turn, key, playlist, line);
+      if (!line && !resumed) goOn(turn, rendition, playlist, text);
+    }
     if (resumed) continue;
     const renditions = Object.values(state.renditions);
     state.firstNumber = Math.max(0, ...renditions.map((rendition) => rendition.tail + 1));
@@ -84,8 +92,31 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
   recallDiscontinuities(state);
 }
 
+/** Nothing is published here, and the operator is told why. */
+function refuse({ state }: Turn, key: string, why: string): void {
+  state.refusal = `${key} is in the store but ${why}; move it away or choose another channel name`;
+}
+
+const isMediaPlaylist = (text: string): boolean => /^#EXT(INF|-X-TARGETDURATION):/m.test(text);
+
+/** Viewers may come by it, and what it names goes on. */
+function leaveAlone({ effects }: Turn, key: string): void {
+  effects.push({
+    type: 'report',
+    level: 'warn',
+    message: 'a multivariant playlist of another tool stands here; it is left alone',
+    fields: { key },
+  });
+}
+
 /** A playlist of the life that goes on. */
-function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line: StateLine): void {
+function resume(
+  { state, at }: Turn,
+  key: string,
+  playlist: MediaPlaylist,
+  text: string,
+  line: StateLine,
+): void {
   const rendition = renditionFrom(state, at, key, line);
   [state.firstNumber, state.firstEpoch, state.lifeStartMs] = line.first;
   state.target = line.target;
@@ -98,11 +129,14 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
   rendition.arrears = Arrears.empty.with(readArrears(rendition, line.arrears ?? []));
   rendition.arrearsMs = at;
   const longestMs = Math.max(line.longestMs, durationMs(playlist));
-  let { discontinuitySequence } = playlist;
+  const { adopted = 0 } = line;
+  if (adopted > 0) rendition.adopted = readAdopted(playlist, text, adopted);
+  const firstSequence = rendition.adopted?.sequence ?? playlist.discontinuitySequence;
+  let discontinuitySequence = firstSequence;
   const found: ChannelState['discontinuities'] = [];
-  rendition.entries = playlist.segments.map((segment, i) => {
+  rendition.entries = playlist.segments.slice(adopted).map((segment, i) => {
     const [epoch, start] = line.starts[i]!;
-    const number = playlist.mediaSequence + i;
+    const number = playlist.mediaSequence + adopted + i;
     const end = start + segment.duration90k;
     const place = placeOf(start, line.target);
     const dateMs = segment.programDateTimeMs ?? 0;
@@ -147,7 +181,7 @@ function resume({ state, at }: Turn, key: string, playlist: MediaPlaylist, line:
   Object.assign(rendition, {
     tail: rendition.entries.at(-1)!.number,
     storedTail: rendition.entries.at(-1)!.number,
-    discontinuitySequence: playlist.discontinuitySequence,
+    discontinuitySequence: firstSequence,
     independent: playlist.independentSegments,
     endList: playlist.endList,
     storedEnd: playlist.endList,
@@ -193,13 +227,13 @@ function recallStated(state: ChannelState): void {
   }
 }
 
-/** A playlist of an earlier life or of another tool: its numbers count on, its entries leave with the first version. */
+/** A playlist of an earlier life or of another tool: its numbers count on. */
 function adopt(
   { state, effects, at }: Turn,
   key: string,
   playlist: MediaPlaylist,
   line: StateLine | undefined,
-): void {
+): RenditionState {
   const rendition = renditionFrom(state, at, key, line);
   const tail = playlist.mediaSequence + playlist.segments.length - 1;
   rendition.tail = tail;
@@ -212,6 +246,7 @@ function adopt(
   rendition.discontinuitySequence = playlist.discontinuitySequence + tags;
   if (line) {
     rendition.previous = playlist.segments
+      .slice(line.adopted ?? 0)
       .filter((segment) => !segment.gap)
       .map((segment) => ({
         key: keyOf(state, segment.uri),
@@ -220,14 +255,23 @@ function adopt(
         ),
       }));
   } else {
+    const { targetDuration, endList } = playlist;
     effects.push({
       type: 'report',
       level: 'warn',
       message:
         'a playlist of another tool stands here; its numbers are counted on, its segments are left alone',
-      fields: { key, next: tail + 1 },
+      fields: { key, next: tail + 1, targetDuration, endList },
     });
   }
+  return rendition;
+}
+
+/** With the playlist of another tool, unless that is over; then a life begins behind it as behind one of ours. */
+function goOn(turn: Turn, rendition: RenditionState, playlist: MediaPlaylist, text: string): void {
+  const unfit = whyUnfit(playlist);
+  if (unfit !== undefined) refuse(turn, rendition.playlistKey, `cannot be gone on with: ${unfit}`);
+  else if (!playlist.endList) adoptEntries(turn, rendition, playlist, text);
 }
 
 const durationMs = (playlist: MediaPlaylist): number => playlistDuration90k(playlist.segments) / TICKS_PER_MS;

@@ -38,6 +38,7 @@ function leftKey({ key, start, end, longestMs }: Entry): LeftKey[] {
 /** All entries leave with the next version; what it lists begins anew. */
 export function emptyWindow(state: ChannelState, rendition: RenditionState): void {
   leave(state, rendition, rendition.entries.length);
+  delete rendition.adopted;
 }
 
 /** The numbers up to this one count as listed and removed. */

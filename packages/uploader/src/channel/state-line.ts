@@ -27,6 +27,8 @@ const stateLine = z.strictObject({
   urlPrefix: z.string().max(1000),
   /** Epoch, its t0, the date of t0. */
   clocks: z.array(z.tuple([count, ticks, milliseconds])).max(1000),
+  /** How many entries of another tool stand before those of ours, of which the rest of the line is. */
+  adopted: count.optional(),
   /** Of each entry: epoch and start, unwrapped. */
   starts: z.array(z.tuple([count, ticks])).max(100_000),
   /** Longest duration of the versions that list the first entry. */
@@ -95,6 +97,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState, a
     segmentPrefix: rendition.segmentPrefix,
     urlPrefix: rendition.urlPrefix,
     clocks: state.epochs.map(({ id, clock }) => [id, clock.t0, clock.date0Ms]),
+    ...(rendition.adopted && { adopted: rendition.adopted.entries.length }),
     starts: rendition.entries.map((entry) => [entry.epoch, entry.start]),
     longestMs: rendition.entries[0]?.longestMs ?? 0,
     sessions,
@@ -145,9 +148,11 @@ export function readStateLine({ comments, segments }: MediaPlaylist): StateLine 
   if (text === undefined) return undefined;
   const line = stateLine.safeParse(parseJson(text.slice(COMMENT_PREFIX.length)));
   const epochs = new Set(line.data?.clocks.map(([id]) => id));
+  const own = segments.length - (line.data?.adopted ?? 0);
   const fits =
-    line.data?.starts.length === segments.length &&
-    (line.data.iFrames?.keys.length ?? segments.length) === segments.length &&
+    line.data?.starts.length === own &&
+    (line.data.adopted === undefined || own > 0) &&
+    (line.data.iFrames?.keys.length ?? own) === own &&
     line.data.starts.every(([epoch]) => epochs.has(epoch));
   if (!line.success || !fits) throw new Error('its state line is damaged');
   return line.data;

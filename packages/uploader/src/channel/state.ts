@@ -139,6 +139,15 @@ export interface Entry {
   longestMs: number;
 }
 
+/** What another tool listed, and is listed before the rendition's own entries until it has slid out of the window. */
+export interface Adopted {
+  /** Number of the last of them, and its discontinuity sequence number. */
+  tail: number;
+  sequence: number;
+  /** `text` is the other tool's, for a published entry never changes; `isKeyed`: EXT-X-KEY holds for it. */
+  entries: readonly { text: string; duration90k: number; discontinuity: boolean; isKeyed: boolean }[];
+}
+
 /** A key that left the window and is to be deleted. */
 export interface LeftKey {
   key: string;
@@ -259,8 +268,9 @@ export interface RenditionState {
   /** The session it is published from (DESIGN.md, "Redundant sources"), and what others have of it. */
   active?: string;
   spares: readonly Spare[];
-  /** What the newest version lists. */
+  /** What the newest version lists, behind what is adopted. */
   entries: Entry[];
+  adopted?: Adopted;
   /** Keys that are not in what is built, and may be listed by what is stored: they leave with the next version. */
   previous: LeftKey[];
   /** Number of the last entry ever built; −1: none. */
@@ -350,7 +360,7 @@ export interface ChannelState {
   unwanted: string[];
   /** What the segmenters cut by, seconds; the first source's. */
   target?: number;
-  /** EXT-X-TARGETDURATION, fixed for the life. */
+  /** EXT-X-TARGETDURATION, fixed for the life; before it is published, where that was there already. */
   targetDuration?: number;
   /** EXT-X-START, fixed for the life, as its absence is. */
   startOffset?: number;

@@ -134,7 +134,7 @@ describe('a channel opened again', () => {
     const rig = new Rig([{ key: 'live/low.m3u8', text: foreign }]);
     rig.connect('low', { renditions: ['low'] });
     for (let i = 0; i < 3; i++) rig.step(['low'], i);
-    expect(rig.entries('low')).toBe('5001D 5002 5003');
+    expect(rig.entries('low')).toBe('5000 5001D 5002 5003');
   });
 
   test('publishes nothing where what stands there is no playlist, and says what to do', () => {

@@ -1,4 +1,5 @@
-import { renderMediaPlaylist, windowStart } from '@hls-uplink/hls';
+import { joinMediaPlaylist, playlistDuration90k, renderMediaSegment, windowStart } from '@hls-uplink/hls';
+import { fitAdopted, sequencesOf, slideAdopted } from './adopted.js';
 import { writableArrears } from './catch-up.js';
 import { carryDateRanges } from './date-range.js';
 import { buildIFrames } from './i-frame-playlist.js';
@@ -17,8 +18,8 @@ export function putVersion(turn: Turn, rendition: RenditionState): void {
   if (!rendition.dirty || rendition.inFlight || rendition.entries.length === 0) return;
   slideWindow(state, rendition);
   if (isTooShort(state, rendition)) return;
-  const durationMs =
-    rendition.entries.reduce((sum, entry) => sum + entry.end - entry.start, 0) / TICKS_PER_MS;
+  const adopted = rendition.adopted?.entries ?? [];
+  const durationMs = playlistDuration90k([...adopted, ...rendition.entries.map(mediaSegment)]) / TICKS_PER_MS;
   for (const entry of rendition.entries) entry.longestMs = Math.max(entry.longestMs, durationMs);
   const arrears = writableArrears(turn, rendition);
   rendition.left.push(...rendition.previous);
@@ -37,17 +38,21 @@ export function putVersion(turn: Turn, rendition: RenditionState): void {
     key: rendition.playlistKey,
     version: rendition.version,
     maxAgeSeconds: Math.floor(state.targetDuration! / 2),
-    text: renderMediaPlaylist({
-      version: PLAYLIST_VERSION,
-      targetDuration: state.targetDuration!,
-      mediaSequence: rendition.entries[0]!.number,
-      discontinuitySequence: rendition.discontinuitySequence,
-      independentSegments: rendition.independent,
-      ...(state.startOffset !== undefined && { startOffset: state.startOffset }),
-      segments: rendition.entries.map(mediaSegment),
-      endList: rendition.endList,
-      comments: [writeStateLine(state, rendition, arrears)],
-    }),
+    text: joinMediaPlaylist(
+      {
+        version: PLAYLIST_VERSION,
+        targetDuration: state.targetDuration!,
+        ...sequencesOf(rendition),
+        independentSegments: rendition.independent,
+        ...(state.startOffset !== undefined && { startOffset: state.startOffset }),
+        endList: rendition.endList,
+        comments: [writeStateLine(state, rendition, arrears)],
+      },
+      [
+        ...adopted.map(({ text }) => text),
+        ...rendition.entries.map((one) => renderMediaSegment(mediaSegment(one))),
+      ],
+    ),
   });
 }
 
@@ -63,8 +68,11 @@ function isTooShort(state: ChannelState, rendition: RenditionState): boolean {
 /** Only what a stored version has listed may leave (DESIGN.md, "Each playlist has its own tail"). */
 function slideWindow(state: ChannelState, rendition: RenditionState): void {
   const { entries } = rendition;
+  const adopted = fitAdopted(rendition);
   const unlisted = entries.findIndex((entry) => entry.number > rendition.storedTail);
-  const wanted = windowStart(entries.map(mediaSegment), liveWindow(state));
+  const first = windowStart([...adopted, ...entries.map(mediaSegment)], liveWindow(state));
+  slideAdopted(rendition, first);
+  const wanted = Math.max(0, first - adopted.length);
   const removed = leave(state, rendition, unlisted === -1 ? wanted : Math.min(wanted, unlisted));
   carryDateRanges(state, rendition, removed);
 }
