@@ -94,3 +94,13 @@ export function compareEncodes(
     delete active.changed;
   }
 }
+
+/** A source of another encode becomes the active one: what the others are to it is known where they have been beside it. */
+export function compareAnew(state: ChannelState, rendition: RenditionState, active: SourceState): void {
+  for (const source of sourcesOf(state, rendition.name)) {
+    const isOther = source.facts.source !== active.facts.source;
+    const same = isOther ? agree(source.prints, active.prints) : undefined;
+    if (same === undefined) delete source.same;
+    else source.same = same;
+  }
+}

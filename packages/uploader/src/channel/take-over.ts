@@ -1,9 +1,10 @@
 import type { DroppedCode } from '@hls-uplink/protocol';
 import { isDraft, original } from 'immer';
 import { enqueue, stateTracks } from './announce.js';
-import { activeOf, isAlike, isSpare } from './encode.js';
+import { forgetAwaited } from './awaited.js';
+import { activeOf, compareAnew, isAlike, isSpare } from './encode.js';
 import { epochOf, wallOf } from './epoch.js';
-import { answer, sourcesOf } from './source.js';
+import { answer } from './source.js';
 import {
   dropSpare,
   hasJustDelivered,
@@ -223,7 +224,10 @@ function makeActive(turn: Turn, rendition: RenditionState, source: SourceState):
       source.last = { index: source.last.index, epoch: newest.epoch, end };
     }
     if (before) before.same = true;
-  } else for (const one of sourcesOf(state, rendition.name)) delete one.same;
+  } else {
+    compareAnew(state, rendition, source);
+    if (before) forgetAwaited(state, before.facts.session);
+  }
   delete source.same;
   rendition.active = source.facts.session;
   rendition.away = false;
