@@ -66,23 +66,9 @@ function stateGop(rendition: RenditionState, gop: number, target: number): void 
   rendition.longest = Math.max(rendition.longest, gop * Math.ceil((target * TICKS_PER_SECOND) / gop));
 }
 
-/**
- * Takes in what a segment says while its bytes are elsewhere: it has its place from now on, and what has no place has its
- * final answer. It counts for nothing else until it is accepted; a gap tells only where the next begins.
- */
-export function takeTold(turn: Turn, announcement: Segment | Gap): void {
-  const { state } = turn;
-  const { session, index } = announcement;
-  const source = state.sources[session];
-  const rendition = renditionOf(state, session);
-  if (!source?.connected || source.over || !rendition || rendition.endList) return;
-  if (state.phase !== 'starting' && state.phase !== 'live') return;
-  const { told, last } = source;
-  if (index <= Math.max(told?.index ?? -1, last?.index ?? source.settled)) return;
-  if (isAnswered(source, rendition, index) || isPending(source, rendition, index)) return;
-  // Which of two sources is needed shows when both have delivered.
-  if (hasOthers(state, rendition, source)) return;
-  enqueue(turn, source, rendition, announcement, 'announced');
+/** Which of two sources is needed shows when both have delivered; the active one is until it is given up. */
+export function hasPlace(state: ChannelState, rendition: RenditionState, source: SourceState): boolean {
+  return rendition.active === source.facts.session || !hasOthers(state, rendition, source);
 }
 
 /** Takes an announcement in: accepted with its bytes assured, or refused and therefore the loss of what it stood for. */
@@ -101,7 +87,7 @@ export function takeAnnouncement(
   if (takeOwed(turn, rendition, event, announcement)) return;
   const awaited = rendition.queue.find({ session, index });
   if (awaited?.state === 'awaiting') {
-    if (!hasOthers(state, rendition, source)) {
+    if (hasPlace(state, rendition, source)) {
       settleSkipped(source, index, pending);
       deliver(turn, source);
       return arrive(turn, source, rendition, awaited, event, announcement);
@@ -218,12 +204,12 @@ function delivered(turn: Turn): void {
   for (const rendition of Object.values(state.renditions)) rendition.updatedMs = at;
 }
 
-function isAnswered(source: SourceState, rendition: RenditionState, index: number): boolean {
+export function isAnswered(source: SourceState, rendition: RenditionState, index: number): boolean {
   const { session } = source.facts;
   return isSettled(source, index) || rendition.queue.find({ session, index })?.answered === true;
 }
 
-function isPending(source: SourceState, rendition: RenditionState, index: number): boolean {
+export function isPending(source: SourceState, rendition: RenditionState, index: number): boolean {
   const { session } = source.facts;
   return (
     source.farewells.some((farewell) => farewell.index === index) ||

@@ -153,3 +153,74 @@ describe('what is announced while its bytes are elsewhere', () => {
     expect(rig.playlist('low').endList).toBe(true);
   });
 });
+
+describe('of two live sources of one rendition', () => {
+  const PAIR = ['low', 'low~b'];
+  const outage = (encode: number): Rig => {
+    const rig = Rig.live(['low'], 1);
+    rig.connect('low~b');
+    for (let i = 1; i < 4; i++) {
+      rig.to(6 * i + 6);
+      for (const who of PAIR) rig.segment(who, i, 6 * i, 6 * i + 6, who === 'low' ? {} : { encode });
+    }
+    for (const who of PAIR) lose(rig, who);
+    rig.to(604);
+    return rig;
+  };
+  const unanswered = (rig: Rig, who: string): number[] => {
+    const answered = new Set(
+      ['backlog', 'duplicate', 'published'].flatMap((code) => answersOf(rig, who, code)),
+    );
+    return range(4, 99).filter((index) => !answered.has(index));
+  };
+
+  test.each([0, 1])(
+    'that come back after an outage no more is asked for than may be needed (encode %s)',
+    (encode) => {
+      for (const first of PAIR) {
+        const rig = outage(encode);
+        for (const who of first === 'low' ? PAIR : PAIR.toReversed()) {
+          rig.connect(who);
+          rig.told(who, 4, 99);
+        }
+        // The window of the active one; of the other, as many as may wait to be needed.
+        expect(unanswered(rig, 'low')).toEqual(range(94, 99));
+        expect(unanswered(rig, 'low~b')).toEqual(range(80, 99));
+        for (let n = 0; n < 20; n++) {
+          rig.to(604 + 0.4 * n);
+          if (n < 6) arrives(rig, 'low', 94 + n);
+          const index = 80 + n;
+          if (unanswered(rig, 'low~b').includes(index))
+            rig.segment('low~b', index, 6 * index, 6 * index + 6, { encode });
+        }
+        expect(rig.entries('low')).toBe('94 95 96 97 98 99');
+        expect(rig.state.renditions['low']!.counts.switches).toBe(0);
+        for (const who of PAIR) {
+          rig.to(640);
+          rig.segment(who, 100, 600, 606, who === 'low' ? {} : { encode });
+        }
+        expect(unanswered(rig, 'low~b')).toEqual([]);
+      }
+    },
+  );
+
+  test.each([
+    [0, /^94 95 96 97 98 99$/],
+    [1, /^94D 95 96 97 98 99$/],
+  ])('the other one goes on when the bytes of the active one do not come (encode %s)', (encode, entries) => {
+    const rig = outage(encode);
+    for (const who of PAIR) {
+      rig.connect(who);
+      rig.told(who, 4, 99);
+    }
+    for (let index = 80; index < 100; index++) {
+      rig.to(604 + 2 * (index - 79));
+      if (unanswered(rig, 'low~b').includes(index))
+        rig.segment('low~b', index, 6 * index, 6 * index + 6, { encode });
+    }
+    rig.to(660);
+    expect(rig.entries('low')).toMatch(entries);
+    expect(rig.entries('low')).not.toMatch(/G/);
+    expect(rig.state.renditions['low']!.counts.switches).toBe(1);
+  });
+});

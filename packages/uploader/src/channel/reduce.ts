@@ -1,5 +1,5 @@
 import { current, freeze, isDraft, produce } from 'immer';
-import { takeAnnouncement, takeTracks, takeTold } from './announce.js';
+import { takeAnnouncement, takeTracks } from './announce.js';
 import { dropAwaited, forgetAwaited } from './awaited.js';
 import { giveUpAt, giveUpOverdue, owedLost, owedStored } from './catch-up.js';
 import { skipAgain, skipBacklog } from './backlog.js';
@@ -23,6 +23,7 @@ import { takeOverAt } from './spare.js';
 import { awayEndAt, stall, stallAt } from './stall.js';
 import type { ChannelSettings, ChannelState, RenditionState, Turn } from './state.js';
 import { useSpares } from './take-over.js';
+import { takeAllTold } from './told.js';
 import { keptTimeline } from './timeline.js';
 import { putVersion, versionFailed, versionStored } from './version.js';
 import { makeVod, vodFailed, vodStored } from './vod.js';
@@ -116,8 +117,7 @@ function take(turn: Turn, event: ChannelEvent): void {
     case 'tracks':
       return takeTracks(turn, event.tracks);
     case 'announced':
-      for (const announcement of event.announcements) takeTold(turn, announcement);
-      return;
+      return takeAllTold(turn, event.announcements);
     case 'accepted':
       return takeAnnouncement(turn, event.type, event.announcement, event.behind);
     case 'refused':

@@ -102,7 +102,8 @@ function isNear(state: ChannelState, pts: number, ticks: number): boolean {
 
 export function newestOf(state: ChannelState, rendition: RenditionState): Entry | Item | undefined {
   const listed = rendition.tail >= state.firstNumber ? rendition.entries.at(-1) : undefined;
-  return rendition.queue.last ?? listed;
+  // What is awaited may never come.
+  return rendition.queue.items.findLast((item) => item.state !== 'awaiting') ?? listed;
 }
 
 /** So lately that the next segment is not overdue. */
@@ -157,7 +158,7 @@ export const heardMs = ({ deliveredMs = 0, cameMs = 0 }: SourceState): number =>
   Math.max(deliveredMs, cameMs);
 
 /** How many of each source may wait: as many as may wait to be published. */
-function mostSpares({ settings, targetDuration }: ChannelState): number {
+export function mostSpares({ settings, targetDuration }: ChannelState): number {
   const { window, windowSeconds = 0 } = settings;
   return 8 + 2 * Math.max(window, Math.ceil(windowSeconds / (targetDuration ?? Infinity)));
 }
