@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import './v8-flags.js';
+const { runCommand } = require('./bundle.js');
 
-const { runCommand } = await import('../bundle/index.js');
-await runCommand('hls-segmenter');
+// Where it ends although something is awaited still, as Node.js does.
+process.exitCode = 13;
+void runCommand('hls-segmenter');

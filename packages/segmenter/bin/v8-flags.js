@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+const { setFlagsFromString } = require('node:v8');
 
 // Here rather than in the first line of the command, so that they hold however the file is started, and set before
 // anything else is loaded: the young generation stays at its first size (6 MB less at the peak), code is kept small
