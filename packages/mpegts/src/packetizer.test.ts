@@ -14,7 +14,7 @@ function stream(count: number): Uint8Array {
   return Buffer.concat(Array.from({ length: count }, (_, n) => packet(n)));
 }
 
-function read(chunks: Iterable<Uint8Array>): { numbers: number[]; packetizer: Packetizer } {
+function read(chunks: Iterable<Uint8Array>, headroom = 0): { numbers: number[]; packetizer: Packetizer } {
   const numbers: number[] = [];
   const packetizer = new Packetizer({
     packet: (bytes, at) => numbers.push((bytes[at + 4]! << 8) | bytes[at + 5]!),
@@ -22,9 +22,10 @@ function read(chunks: Iterable<Uint8Array>): { numbers: number[]; packetizer: Pa
   });
   for (const chunk of chunks) {
     // What was pushed may be overwritten at once.
-    const own = Uint8Array.from(chunk);
-    packetizer.push(own);
-    own.fill(0);
+    const buffer = new Uint8Array(headroom + chunk.length);
+    buffer.set(chunk, headroom);
+    packetizer.push(buffer.subarray(headroom), headroom);
+    buffer.fill(0);
   }
   packetizer.end();
   return { numbers, packetizer };
@@ -41,6 +42,20 @@ describe('packetizer', () => {
     const { numbers, packetizer } = read(pieces(stream(30), size));
     expect(numbers).toEqual(count(30));
     expect(packetizer).toMatchObject({ packets: 30, skippedBytes: 0, resyncs: 0 });
+  });
+
+  test('with headroom packets that chunk borders divide are handed on with those that follow', () => {
+    const runs: number[] = [];
+    const packetizer = new Packetizer({
+      packet() {},
+      packets: (_, from, to) => runs.push((to - from) / PACKET_SIZE),
+      flush() {},
+    });
+    const bytes = stream(30);
+    const border = 20 * PACKET_SIZE + 100;
+    packetizer.push(bytes.subarray(0, border));
+    packetizer.push(bytes.subarray(border), PACKET_SIZE);
+    expect(runs).toEqual([20, 10]);
   });
 
   test('garbage before, in between and a cut-off tail are skipped and counted', () => {
@@ -81,10 +96,11 @@ describe('packetizer', () => {
           maxLength: 8,
         }),
         fc.integer({ min: 1, max: 1000 }),
-        (parts, size) => {
+        fc.integer({ max: 300, min: 0 }),
+        (parts, size, headroom) => {
           const bytes = Buffer.concat(parts.map((part) => (typeof part === 'number' ? stream(part) : part)));
           const whole = read([bytes]);
-          const cut = read(pieces(bytes, size));
+          const cut = read(pieces(bytes, size), headroom);
           expect(cut.numbers).toEqual(whole.numbers);
           expect(cut.packetizer.skippedBytes).toBe(whole.packetizer.skippedBytes);
           // Of a packet or two among so many false sync bytes, some are taken for longer ones.

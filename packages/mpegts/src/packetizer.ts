@@ -49,14 +49,26 @@ export class Packetizer {
     return this.packets > 0;
   }
 
-  /** Takes all of `chunk`; it may be reused after the call. */
-  push(chunk: Uint8Array): void {
+  /**
+   * Takes all of `chunk`; it may be reused after the call.
+   *
+   * @param headroom bytes before it, in its buffer, that may be overwritten: where a packet's are enough, the beginning of
+   *   the one that the chunk border divides is put there, and all is one run
+   */
+  push(chunk: Uint8Array, headroom = 0): void {
+    const joined = this.#carried <= headroom ? this.#carried : 0;
+    // Of one class, whatever the chunk is of: the packet loop is compiled for that alone.
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset - joined, joined + chunk.length);
+    if (joined > 0) {
+      bytes.set(this.#carry.subarray(0, joined));
+      this.#carried = 0;
+    }
     let from = 0;
-    while (this.#carried > 0 && from < chunk.length) {
+    while (this.#carried > 0 && from < bytes.length) {
       // Only as many bytes as complete a packet are copied while in step; the rest is read in place.
       const wanted = (this.#locked ? PACKET_SIZE : SEARCH_BYTES) - this.#carried;
-      const taken = Math.min(wanted, chunk.length - from);
-      this.#carry.set(chunk.subarray(from, from + taken), this.#carried);
+      const taken = Math.min(wanted, bytes.length - from);
+      this.#carry.set(bytes.subarray(from, from + taken), this.#carried);
       const before = this.#carried;
       const used = this.#consume(this.#carry, 0, before + taken, false);
       this.sink.flush();
@@ -69,11 +81,11 @@ export class Packetizer {
       this.#carried = before + taken - used;
       from += taken;
     }
-    if (from >= chunk.length) return;
-    const used = this.#consume(chunk, from, chunk.length, false);
+    if (from >= bytes.length) return;
+    const used = this.#consume(bytes, from, bytes.length, false);
     this.sink.flush();
-    this.#carried = chunk.length - used;
-    if (this.#carried > 0) this.#carry.set(chunk.subarray(used));
+    this.#carried = bytes.length - used;
+    if (this.#carried > 0) this.#carry.set(bytes.subarray(used));
   }
 
   /** The input ended: what lines up to the end is believed with fewer packets, a cut-off packet is skipped. */

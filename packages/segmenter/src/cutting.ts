@@ -114,14 +114,15 @@ export class Cutting implements DemuxerSink {
   /**
    * Takes the next bytes of the input; they may be reused after the call.
    *
+   * @param headroom bytes before them, in their buffer, that may be overwritten
    * @returns a promise when too much waits for the disk: push on when it resolves
    * @throws MediaError see above
    */
-  push(chunk: Uint8Array): void | Promise<void> {
+  push(chunk: Uint8Array, headroom = 0): void | Promise<void> {
     if (this.#refusal) throw this.#refusal;
     this.#bytes += chunk.length;
     try {
-      this.#packetizer.push(chunk);
+      this.#packetizer.push(chunk, headroom);
       this.#inputRemarks.look(this.#packetizer.stride, this.#demuxer.isScrambled);
       if (!this.#packetizer.found && this.#packetizer.skippedBytes > NO_SYNC_BYTES)
         throw new MediaError('no-sync', 'the input is no transport stream: no packets in its first megabyte');

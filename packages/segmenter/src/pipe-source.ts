@@ -4,6 +4,8 @@ import type { Source } from './source.js';
 
 /** Read at once; a pipe may have been made larger than usual. */
 const READ_BYTES = 256 * 1024;
+/** Before what was read: room for the beginning of a packet. */
+export const HEADROOM_BYTES = 256;
 /** What a pipe holds unless set otherwise (pipe(7)). */
 const PIPE_BYTES = 64 * 1024;
 /** Found in the pipe after a pause, so much shows that the writer waits for us or soon will. */
@@ -21,7 +23,7 @@ const LONGEST_PAUSE_MS = 80;
  * the pipe was found nearly full, since then the writer waits for us.
  */
 export class NonBlockingReader {
-  readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  readonly #buffer = Buffer.allocUnsafeSlow(HEADROOM_BYTES + READ_BYTES);
   #sinceTurn = 0;
   #sincePause = 0;
   #pauseMs = 1;
@@ -45,7 +47,7 @@ export class NonBlockingReader {
     }
     let bytes: number;
     try {
-      bytes = readSync(this.fd, this.#buffer, 0, READ_BYTES, null);
+      bytes = readSync(this.fd, this.#buffer, HEADROOM_BYTES, READ_BYTES, null);
     } catch (error) {
       if (errorCode(error) === 'EAGAIN') return 'nothing';
       throw error;
@@ -54,7 +56,7 @@ export class NonBlockingReader {
     this.#sinceTurn += bytes;
     this.#sincePause += bytes;
     this.#isDrained = this.#sincePause < BUSY_BYTES;
-    return this.#buffer.subarray(0, bytes);
+    return this.#buffer.subarray(HEADROOM_BYTES, HEADROOM_BYTES + bytes);
   }
 
   /** Gives way to timers and sockets when much was read at one go. */

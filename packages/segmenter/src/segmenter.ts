@@ -192,9 +192,10 @@ class Segmenter {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    for await (const chunk of this.#parts.source.read(signal)) {
+    const { source } = this.#parts;
+    for await (const chunk of source.read(signal)) {
       this.#rate.add(chunk.length);
-      const taken = this.#cutting.push(chunk);
+      const taken = this.#cutting.push(chunk, source.headroom);
       if (taken) await taken;
       if (this.#cutting.position !== undefined) this.#speak();
     }

@@ -5,7 +5,7 @@ import { ConfigError, errorCode, errorText, type Clock, type Logger } from '@hls
 import { FifoSource } from './fifo-source.js';
 import { FilePlayer } from './file-player.js';
 import { looksLikeUrl } from './input-url.js';
-import { PipeSource } from './pipe-source.js';
+import { HEADROOM_BYTES, PipeSource } from './pipe-source.js';
 import { Presence } from './presence.js';
 import { watchSilence } from './silence.js';
 
@@ -24,6 +24,8 @@ export interface InputSource extends Source {
   readonly name: string;
   /** Its end is the end of the stream unless the operator says otherwise. */
   readonly isRegularFile: boolean;
+  /** Bytes before each chunk, in its buffer, that whoever takes the chunk may overwrite; left out: none. */
+  readonly headroom?: number;
 }
 
 export interface SourceOptions {
@@ -106,7 +108,7 @@ async function localSource(input: string, options: SourceOptions): Promise<Input
     const presence = new Presence(options);
     const fifo = new FifoSource(input, options.clock, presence);
     return watched(
-      { name: input, isRegularFile: false, read: (signal) => fifo.read(signal) },
+      { name: input, isRegularFile: false, headroom: HEADROOM_BYTES, read: (signal) => fifo.read(signal) },
       options,
       presence,
     );
@@ -160,7 +162,10 @@ function stdinSource(options: SourceOptions): InputSource {
   }
   if (stats.isFIFO()) {
     const pipe = PipeSource.reopen(STDIN, options.clock);
-    if (pipe) return watched({ name, isRegularFile: false, read: (signal) => pipe.read(signal) }, options);
+    if (pipe) {
+      const read = (signal: AbortSignal): AsyncIterable<Uint8Array> => pipe.read(signal);
+      return watched({ name, isRegularFile: false, headroom: HEADROOM_BYTES, read }, options);
+    }
   }
   // Not opened again by its name: the offset of a file that was given to us may be anywhere.
   if (stats.isFile()) {
