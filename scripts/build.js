@@ -54,10 +54,6 @@ await build({
   logLevel: 'warning',
 });
 
-// In a process of its own: the flags and what has been compiled are a process's.
-const rehearsal = spawnSync(
-  process.execPath,
-  ['-e', 'require(process.argv[1]).writeCodeCache()', join(SEGMENTER, 'bin/bundle.js')],
-  { stdio: 'inherit' },
-);
+// In a process of its own: the flags, and what has been called, are a process's.
+const rehearsal = spawnSync(process.execPath, [join(ROOT, 'scripts/lib/rehearse.js')], { stdio: 'inherit' });
 process.exit(rehearsal.status ?? 1);

@@ -28,7 +28,7 @@ function codeCache() {
   }
 }
 
-/** Of all that has been run so far. */
+/** Of all that has been called so far. */
 function writeCodeCache() {
   const crc = Buffer.alloc(CRC_BYTES);
   crc.writeUInt32LE(crc32(source));
