@@ -39,6 +39,10 @@ export interface Result {
 /** Bytes, or something to be done between them, and awaited where it is a promise. */
 export type Step = Uint8Array | ((cutting: Cutting) => unknown);
 
+/** Bytes before a chunk that may be overwritten: none, too few, and enough for the beginning of a packet. */
+const HEADROOMS = [0, 256, 256, 100];
+const LARGEST_HEADROOM = Math.max(...HEADROOMS);
+
 export async function cut(
   input: Iterable<Step>,
   options: Partial<CuttingOptions> = {},
@@ -71,10 +75,20 @@ export async function cut(
     result.refused = error.code;
     result.message = error.message;
   };
+  let chunks = 0;
+  let buffer = new Uint8Array(0);
   try {
     for (const step of input) {
-      if (typeof step === 'function') await step(cutting);
-      else await cutting.push(step);
+      if (typeof step === 'function') {
+        await step(cutting);
+        continue;
+      }
+      const end = LARGEST_HEADROOM + step.length;
+      if (buffer.length < end) buffer = new Uint8Array(end);
+      buffer.set(step, LARGEST_HEADROOM);
+      await cutting.push(buffer.subarray(LARGEST_HEADROOM, end), HEADROOMS[chunks++ % HEADROOMS.length]);
+      // Whoever still reads there finds nothing.
+      buffer.fill(0, 0, end);
     }
   } catch (error) {
     refuse(error);
