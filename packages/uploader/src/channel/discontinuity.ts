@@ -58,7 +58,9 @@ function isWanted(state: ChannelState, previous: Slot, slot: Slot): boolean {
     const isGap = !stays && listed?.gap !== false;
     return (
       (previous.epoch === slot.epoch && Math.abs(item.start - end) > tolerance(rendition, isGap)) ||
-      (entries.length > 0 && !isTold(rendition) && isFirstChanged(state, rendition, item))
+      ((before ?? entries.at(-1)) !== undefined &&
+        !isTold(rendition) &&
+        isFirstChanged(state, rendition, item))
     );
   });
 }
