@@ -210,12 +210,13 @@ test(
 );
 
 test(
-  'the store away for more than two windows: back at the live edge within two target durations, the rest dropped and told',
+  'the store away for more than two windows: live at its edge within two target durations, dvr and event with all of it later',
   async () => {
     const { proxy, store } = await behindProxy('outage');
     const target = 2;
     const windowSeconds = 6 * target;
-    const { live, watcher } = await begin({ store, target });
+    const uploaderArguments = ['--event', '1h', '--dvr', '10m'];
+    const { live, watcher } = await begin({ store, target, uploaderArguments });
     await grown(watcher, 2 * target);
     watcher.pauseRule5();
     proxy.refuse = () => true;
@@ -234,7 +235,21 @@ test(
     expectOnlyGaps(report, () => false);
     expect(report.discontinuities).toEqual([]);
 
-    const told = live.uploader!.lines.filter(({ text }) => text.includes('all but the last is dropped'));
+    // What the live playlists have skipped the others have, and nothing else is missing there.
+    for (const name of live.names)
+      for (const view of ['dvr', 'event']) {
+        const newest = report.renditions.find((one) => one.name === name)!.segments.at(-1)!;
+        const read = async (): Promise<string> =>
+          (await fetch(new URL(`${name}-${view}.m3u8`, live.url))).text();
+        const has = async (): Promise<boolean> => (await read()).includes(newest.uri);
+        await until(has, { what: `${name}-${view} to catch up` });
+        const text = await read();
+        expect(text).not.toContain('EXT-X-GAP');
+        expect(text).toContain('\n#EXT-X-MEDIA-SEQUENCE:0\n');
+        expect(text.split('#EXTINF').length - 1).toBeGreaterThan(newest.number);
+      }
+
+    const told = live.uploader!.lines.filter(({ text }) => text.includes('dvr and event catch up'));
     expect(told.length).toBeGreaterThanOrEqual(live.names.length);
     const answer = await fetch(`http://127.0.0.1:${live.httpPort}/api/channels`);
     const { channels } = (await answer.json()) as {
