@@ -5,9 +5,8 @@ import type { Survey } from '../packages/uploader/src/channel/testing/short/surv
 const RUNS = Number(process.env['SHORT_RUNS'] ?? 100_000);
 /** Of the first sequence; `SHORT_SEED=n SHORT_RUNS=1` repeats one alone. */
 const SEED = Number(process.env['SHORT_SEED'] ?? process.env['FC_SEED'] ?? 1);
-const THREADS = 2;
 
-/** In threads of their own, as the build made them: within jest each takes three times as long. */
+/** In a thread of their own, as the build made them: within jest each takes three times as long. */
 const THREAD = new URL('../packages/uploader/dist/channel/testing/short/survey.js', import.meta.url);
 
 function run(from: number, count: number): Promise<Survey> {
@@ -19,22 +18,15 @@ function run(from: number, count: number): Promise<Survey> {
 }
 
 test('property: in short sequences of every kind no rule is broken, and what could be published is published', async () => {
-  const each = Math.ceil(RUNS / THREADS);
-  const starts = Array.from({ length: THREADS }, (_, i) => i * each).filter((start) => start < RUNS);
-  const surveys = await Promise.all(starts.map((start) => run(SEED + start, Math.min(each, RUNS - start))));
-  const lengths = surveys.flatMap((one) => one.lengths).sort((a, b) => a - b);
-  const median = lengths[lengths.length >> 1]!;
-  const occurred: Record<string, number> = {};
-  for (const [what, times] of surveys.flatMap((one) => Object.entries(one.occurred)))
-    occurred[what] = (occurred[what] ?? 0) + times;
+  const { lengths, occurred, faults, explanation = '' } = await run(SEED, RUNS);
+  const median = lengths.sort((a, b) => a - b)[lengths.length >> 1]!;
   console.log(`${lengths.length} sequences of ${median} events (median); occurred in:`, occurred);
-  const faults = surveys.flatMap((one) => one.faults);
   if (faults.length > 0)
     throw new Error(
       [
         `${faults.length} of ${lengths.length} break a rule`,
         ...faults.slice(0, 40).map(({ seed, fault }) => `seed ${seed}: ${fault}`),
-        surveys.find((one) => one.explanation !== undefined)?.explanation,
+        explanation,
       ].join('\n'),
     );
   if (RUNS < 1000) return;
