@@ -11,7 +11,7 @@ import type { ChannelLogic } from './channel-logic.js';
 import { ChannelOpening } from './channel-opening.js';
 import { Deletions } from './deletions.js';
 import type { Journal } from './journal.js';
-import type { NewRecord } from './journal-record.js';
+import { inOrder, type NewRecord } from './journal-record.js';
 import { LiveMark } from './live-mark.js';
 import type { OwnSpool } from './own-spool.js';
 import type { PlaylistPut } from './playlist-lane.js';
@@ -280,7 +280,7 @@ export class ChannelWorker {
     }
     await after;
     this.#dispatch({ type: 'opened', playlists: await this.#opening.playlists(known) });
-    for (const record of await this.#opening.records()) {
+    for (const record of inOrder(await this.#opening.records())) {
       if (record.type === 'session') this.#connected(record.facts, { replayed: true });
       if (record.type === 'tracks') this.#dispatch({ type: 'tracks', tracks: record.tracks });
       if (record.type === 'accepted') {

@@ -88,6 +88,22 @@ export function sessionOf(record: NewRecord): string | undefined {
   }
 }
 
+/** What was accepted out of order, of each session in order of index: what was skipped for it is decided anew. */
+export function inOrder(records: readonly JournalRecord[]): JournalRecord[] {
+  const accepted = new Map<string, Extract<JournalRecord, { type: 'accepted' }>[]>();
+  for (const record of records) {
+    if (record.type !== 'accepted') continue;
+    const { session } = record.announcement;
+    const list = accepted.get(session);
+    if (list) list.push(record);
+    else accepted.set(session, [record]);
+  }
+  for (const list of accepted.values()) list.sort((a, b) => a.announcement.index - b.announcement.index);
+  return records.map((record) =>
+    record.type === 'accepted' ? accepted.get(record.announcement.session)!.shift()! : record,
+  );
+}
+
 export const liveKey = (channel: string): string => [channel, 'live'].join(SEPARATOR);
 
 /** Keys sort by session, then by what the record is about. */

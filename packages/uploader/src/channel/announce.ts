@@ -108,6 +108,11 @@ export function takeAnnouncement(
   }
   // Its sender has `rejected` already, and what comes after it must not wait for it.
   if (event === 'refused') settle(source, index);
+  if (seen) {
+    // It is older than what was accepted out of order before a restart, and no recording is known to wait for it.
+    if (event === 'accepted') answer(turn, { session, index }, { type: 'dropped', code: 'backlog' });
+    return;
+  }
   if (source.over) {
     settleSkipped(source, index, pending);
     source.last = { index };
@@ -150,10 +155,12 @@ export function takeAnnouncement(
 /** Viewers have the ENDLIST of this life in one playlist; the others, which lack it since a restart, are yet to get it. */
 function isOfNextLife(
   { renditions }: ChannelState,
-  { gone }: SourceState,
+  { gone, connected, settled, last }: SourceState,
   { endList }: RenditionState,
 ): boolean {
-  return endList || (gone === 'ended' && Object.values(renditions).some((one) => one.endList));
+  if (endList) return true;
+  const isNew = connected && settled < 0 && last === undefined;
+  return (gone === 'ended' || isNew) && Object.values(renditions).some((one) => one.endList);
 }
 
 function deliver(turn: Turn, source: SourceState): void {

@@ -36,7 +36,8 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
   const { state, at } = turn;
   const waiting = rendition.alone ? waitingAlone(rendition) : waitingSlots(state, rendition);
   if (waiting.length <= windows * state.settings.window) return;
-  const isKept = hasRecordings(state, rendition);
+  // Nothing of a stream is recorded before the live playlist has begun.
+  const isKept = hasRecordings(state, rendition) && rendition.tail >= state.firstNumber;
   const first = windowStart(
     waiting.map(({ start, end }) => ({ duration90k: end - start })),
     liveWindow(state),

@@ -329,6 +329,31 @@ describe('another uploader, its journal empty', () => {
     expect(settled(next)).toBe(9);
   });
 
+  test('reads back the line of as much as may wait, and a window that left behind it', () => {
+    const rig = Rig.live(['low'], 10, { eventSeconds: 1e9 });
+    rig.to(6 * 3110);
+    rig.connect('low');
+    rig.told('low', 10, 3109);
+    const first = rig.state.renditions['low']!.queue.first!.id.index;
+    for (let i = first; i < 3120; i++) {
+      rig.to(6 * (i + 1));
+      rig.segment('low', i, 6 * i, 6 * (i + 1));
+    }
+    expect(successor(rig, { eventSeconds: 1e9 }).state.refusal).toBeUndefined();
+  });
+
+  test('drops what comes behind newer ones that were accepted before it, and nothing knows of', () => {
+    const rig = Rig.live(['low'], 10, BOTH);
+    const next = successor(rig, BOTH);
+    for (const index of [34, 35, 36]) {
+      next.to(6 * (index + 1));
+      next.segment('low', index, 6 * index, 6 * (index + 1), { behind: [[10, 33]] });
+    }
+    next.segment('low', 12, 72, 78);
+    expect(answers(next, 'backlog')).toEqual([12]);
+    expect(next.entries('low').split(' ').slice(-3)).toEqual(['10D', '11', '12']);
+  });
+
   test('takes from the one what the other is still to have', () => {
     const rig = outage(BOTH, 39);
     liveIsBack(rig);

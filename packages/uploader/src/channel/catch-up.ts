@@ -198,6 +198,7 @@ export function trimArrears(turn: Turn, rendition: RenditionState): void {
 
 /** What the state line says of it. What has no final answer must stand there, or a successor would take it for answered. */
 export function writableArrears(turn: Turn, rendition: RenditionState): ArrearsLine {
+  trimArrears(turn, rendition);
   if (rendition.arrears.length === 0) return [];
   const line = writeArrears(rendition.arrears);
   const unsaid = rendition.arrears.all.filter(({ id, number }) => id && !isWritten(line, number));

@@ -3,7 +3,7 @@ import { hasVideo } from './rendition.js';
 import { hasChanged } from './source.js';
 import type { ChannelState, Item, RenditionState, Slot } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
-import { CHANNEL_HOLE_90K, inSlot, positionOf } from './timeline.js';
+import { CHANNEL_HOLE_90K, firstIndex, inSlot, positionOf } from './timeline.js';
 
 /** Discontinuities that are remembered, so that a rendition that counts alone finds those it has not listed yet. */
 const KEPT_DISCONTINUITIES = 32;
@@ -27,9 +27,8 @@ export function begins(state: ChannelState, slot: Slot): boolean {
 /** Numbers the slot and all before it, deciding for each whether a discontinuity stands before it. */
 export function fixNumbers(state: ChannelState, upTo: Slot): void {
   const end = positionOf(state, upTo);
-  for (let i = 0; i <= end; i++) {
+  for (let i = firstIndex(state.slots, ({ number }) => number === undefined); i <= end; i++) {
     const slot = state.slots[i]!;
-    if (slot.number !== undefined) continue;
     const dateMs = dateOf(epochOf(state, slot.epoch)!.clock, slot.start);
     slot.number = state.nextNumber++;
     slot.discontinuity ||=

@@ -152,8 +152,9 @@ function append(
   listed: Listed,
 ): void {
   const { tail, last } = recording.entries;
-  const { number, segment } = listed;
+  const { number, segment, sequence } = listed;
   if (last && number <= tail) return;
+  if (!last) recording.entries = RecordedEntries.from(sequence);
   if (last && number > tail + 1) bridge(turn, rendition, view, recording, listed);
   if (view === 'event' && isFull(turn.state, recording)) return;
   recording.entries = recording.entries.with(number, segment);

@@ -345,3 +345,20 @@ test('who has just come back is waited for once more: of what it begins with not
   rig.to(85);
   expect(rig.entries('mid')).toMatch(/ 13G$/);
 });
+
+test('a new source is of the next life once viewers have read ENDLIST in one playlist', () => {
+  const rig = Rig.live(BOTH, 8);
+  rig.store.playlist = (rendition) => (rendition === 'mid' ? 'held' : 'stored');
+  for (const index of [8, 9]) rig.step(BOTH, index);
+  for (const name of BOTH)
+    rig.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf(name), index: 10 } });
+  expect(BOTH.map((name) => rig.playlist(name).endList)).toEqual([true, false]);
+  const next = reopened(rig);
+  next.connect('mid~b');
+  for (let i = 0; i < 6; i++) {
+    next.to(66 + 6 * i);
+    next.segment('mid~b', i, 60 + 6 * i, 66 + 6 * i);
+  }
+  expect(next.texts.get('live/low.m3u8')).toBeUndefined();
+  expect(next.entries('mid')).toMatch(/^10D 11/);
+});

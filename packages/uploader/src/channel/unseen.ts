@@ -1,4 +1,5 @@
 import { listAlone } from './alone.js';
+import { dropEntries } from './backlog.js';
 import { appendSegment, appendSlotGap } from './entry.js';
 import { lose, putSegment, segmentKey } from './item.js';
 import { isShort } from './partial.js';
@@ -7,13 +8,24 @@ import { remove } from './retention.js';
 import type { Item, RenditionState, Slot, Turn } from './state.js';
 import { inSlot, nextSlot, positionOf } from './timeline.js';
 
+/** Entries that what is listed next is measured by. */
+const LOOKED_BACK = 8;
+
 /** Lists what the live playlist skips as if all of it were stored, up to the slot that it goes on with: recordings are to have it. */
 export function listUnseen(turn: Turn, rendition: RenditionState, kept: Slot): void {
   const { state } = turn;
   if (rendition.tail < state.firstNumber) return;
   const isBefore = (slot: Slot): boolean => positionOf(state, slot) < positionOf(state, kept);
-  for (let slot = nextSlot(state, rendition); slot && isBefore(slot); slot = nextSlot(state, rendition))
+  for (let slot = nextSlot(state, rendition); slot && isBefore(slot); slot = nextSlot(state, rendition)) {
     listSlot(turn, rendition, slot);
+    shed(turn, rendition);
+  }
+}
+
+/** What is listed is recorded from: only the last of it says how the next must be listed. */
+function shed(turn: Turn, rendition: RenditionState): void {
+  const { length } = rendition.entries;
+  if (length >= 4 * LOOKED_BACK) dropEntries(turn, rendition, length - LOOKED_BACK);
 }
 
 function listSlot(turn: Turn, rendition: RenditionState, slot: Slot): void {
@@ -36,6 +48,7 @@ export function listUnseenAlone(turn: Turn, rendition: RenditionState, kept: Ite
     listAlone(turn, rendition, first);
     const isListed = !rendition.queue.find(id);
     if (isListed && first.state !== 'lost') putBehind(turn, rendition, first);
+    shed(turn, rendition);
   }
 }
 

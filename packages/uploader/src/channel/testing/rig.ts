@@ -1,6 +1,6 @@
 import type { Key } from '@hls-uplink/hls';
 import type { Segment, SegmentId } from '@hls-uplink/protocol';
-import type { Effect, SourceFacts, View } from '../event.js';
+import type { Effect, IndexRun, SourceFacts, View } from '../event.js';
 import { deadline, openChannel, reduce } from '../reduce.js';
 import type { ReadBack } from '../reopen.js';
 import type { ChannelSettings, ChannelState } from '../state.js';
@@ -16,6 +16,7 @@ type Announced = Partial<Segment> & {
   wallOffMs?: number;
   refused?: boolean;
   encode?: number;
+  behind?: IndexRun[];
 };
 
 /** `low` is the first source of the rendition low, `low~b` another. */
@@ -165,7 +166,9 @@ export class Rig {
 
   segment(rendition: string, index: number, from: number, to: number, more: Announced = {}): void {
     const type = more.refused ? 'refused' : 'accepted';
-    this.happen({ type, announcement: this.announcement(rendition, index, from, to, more) });
+    const { behind } = more;
+    const announcement = this.announcement(rendition, index, from, to, more);
+    this.happen({ type, announcement, ...(behind && { behind }) });
   }
 
   /** Segments of 6 s, whose bytes are elsewhere. */
@@ -182,7 +185,7 @@ export class Rig {
     index: number,
     from: number,
     to: number,
-    { sound = false, wallOffMs = 0, encode = 0, refused: _, ...rest }: Announced = {},
+    { sound = false, wallOffMs = 0, encode = 0, refused: _, behind: __, ...rest }: Announced = {},
   ): Segment {
     const keys: Segment['keyPictures'] = [];
     for (let key = from; !sound && key < to - 1e-6; key += GOP_SECONDS) {
