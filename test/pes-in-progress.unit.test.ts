@@ -79,6 +79,18 @@ function packetsOfPes(bytes: Uint8Array, number: number): string[] {
   return packets;
 }
 
+/** Before picture `picture` the second packet of PES `number` of the sound comes once more. */
+function withLateCopy(bytes: Uint8Array, number: number, picture: number): Uint8Array {
+  const copy = Buffer.from(packetsOfPes(bytes, number)[1]!, 'base64');
+  return operate(bytes, ({ packet, pid, pes, starts }) =>
+    pid === VIDEO_PID && starts && pes === picture ? [copy, packet] : packet,
+  );
+}
+
+/** The clock jumps at picture 111. */
+const jumped = (): Uint8Array =>
+  interleaved(generateStream({ ...sound, shift: (n) => (n >= 111 ? HOUR : 0) }));
+
 interface Row {
   bytes: () => Uint8Array;
   /** The PES of sound that is in progress at the break. */
@@ -90,7 +102,7 @@ interface Row {
 // Picture n begins 0.04 n s behind the first, PES n of sound 0.0853 n s: number 52 between pictures 110 and 111.
 const rows: Record<string, Row> = {
   'a jump amid a GOP': {
-    bytes: () => interleaved(generateStream({ ...sound, shift: (n) => (n >= 111 ? HOUR : 0) })),
+    bytes: jumped,
     pes: 52,
     before: 0,
   },
@@ -100,6 +112,11 @@ const rows: Record<string, Row> = {
       interleaved(generateStream({ ...sound, audioLag: 27_000, shift: (n) => (n >= 104 ? HOUR : 0) })),
     pes: 45,
     before: 1,
+  },
+  'a jump behind a late copy of a packet of the PES before': {
+    bytes: () => withLateCopy(jumped(), 51, 111),
+    pes: 52,
+    before: 0,
   },
   'another track cuts': {
     bytes: () => onAnotherPid(interleaved(generateStream(sound)), 111),
@@ -131,13 +148,8 @@ test('two cuts while a PES is in progress', async () => {
   expect(counters.droppedPackets).toBe(0);
 });
 
-test('what never comes is not waited for', async () => {
-  const jumped = interleaved(generateStream({ ...sound, shift: (n) => (n >= 111 ? HOUR : 0) }));
-  let isGone = false;
-  const input = operate(jumped, ({ packet, pid, pes }) => {
-    isGone ||= pid === VIDEO_PID && pes === 111;
-    return isGone && pid === AUDIO_PID ? undefined : packet;
-  });
+/** How many segments there are when so many pictures have come. */
+async function segmentsAt(input: Uint8Array, wanted: readonly number[]): Promise<number[]> {
   const segments: CutSegment[] = [];
   const cutting = new Cutting({
     targetSeconds: 2,
@@ -154,12 +166,30 @@ test('what never comes is not waited for', async () => {
     await cutting.push(packet);
     if (((packet[1]! & 0x1f) << 8) + packet[2]! !== VIDEO_PID || (packet[1]! & 0x40) === 0) continue;
     pictures++;
-    if (pictures === 125 || pictures === 140) {
+    if (wanted.includes(pictures)) {
       await cutting.handedOn();
       had.push(segments.length);
     }
   }
   await cutting.finish();
+  return had;
+}
+
+test('what never comes is not waited for', async () => {
+  let isGone = false;
+  const input = operate(jumped(), ({ packet, pid, pes }) => {
+    isGone ||= pid === VIDEO_PID && pes === 111;
+    return isGone && pid === AUDIO_PID ? undefined : packet;
+  });
   // The jump comes with the 112th picture, and 25 are a second.
-  expect(had).toEqual([2, 3]);
+  expect(await segmentsAt(input, [125, 140])).toEqual([2, 3]);
+});
+
+test('of a muxer that does not count, too, what has come is not waited for', async () => {
+  const input = operate(jumped(), ({ packet, pid, pes }) => {
+    if (pid !== AUDIO_PID) return packet;
+    packet[3]! &= 0xf0;
+    return pes > 52 ? undefined : packet;
+  });
+  expect(await segmentsAt(input, [125, 140])).toEqual([3, 3]);
 });

@@ -5,6 +5,9 @@ const PCR_FLAG = 0x10;
 const PCR_FROM = 6;
 const PCR_TO = 12;
 
+/** How a packet stands to the one before it: right behind it, not so, or it is that one once more. */
+export type Came = 'next' | 'lost' | 'duplicate';
+
 /** The continuity counter of one PID (ISO/IEC 13818-1 §2.4.3.3). */
 export class Continuity {
   /** Packets that did not follow. */
@@ -16,20 +19,20 @@ export class Continuity {
   #own: Uint8Array | undefined;
   #isRepeated = false;
   /** Packets that differ had the same counter: the muxer never counts, and what looks the same may be two. */
-  #isStuck = false;
+  isStuck = false;
 
   /**
    * Takes a packet with payload. A packet may be sent twice, but not more often; what is a duplicate is to be left out,
    * and the packet before it stays the last.
    */
-  take(bytes: Uint8Array, at: number): 'next' | 'lost' | 'duplicate' {
+  take(bytes: Uint8Array, at: number): Came {
     const counter = bytes[at + 3]! & 0x0f;
     const isDuplicate = this.isDuplicate(bytes, at);
     const follows = this.counter < 0 || counter === ((this.counter + 1) & 0x0f);
     if (isDuplicate ? this.#isRepeated : !follows && !packetDiscontinuity(bytes, at)) this.errors++;
     this.#isRepeated = isDuplicate;
     if (isDuplicate) return 'duplicate';
-    this.#isStuck = counter === this.counter;
+    this.isStuck = counter === this.counter;
     this.counter = counter;
     this.#bytes = bytes;
     this.#at = at;
@@ -40,7 +43,7 @@ export class Continuity {
   pass(bytes: Uint8Array, at: number): void {
     this.counter = bytes[at + 3]! & 0x0f;
     this.#isRepeated = false;
-    this.#isStuck = false;
+    this.isStuck = false;
     this.#bytes = bytes;
     this.#at = at;
   }
@@ -49,7 +52,7 @@ export class Continuity {
   isDuplicate(bytes: Uint8Array, at: number): boolean {
     return (
       this.counter === (bytes[at + 3]! & 0x0f) &&
-      !this.#isStuck &&
+      !this.isStuck &&
       isSamePacket(this.#bytes, this.#at, bytes, at)
     );
   }
@@ -66,7 +69,7 @@ export class Continuity {
   /** What comes next follows on nothing. */
   reset(): void {
     this.counter = -1;
-    this.#isStuck = false;
+    this.isStuck = false;
   }
 }
 

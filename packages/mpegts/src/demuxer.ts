@@ -1,3 +1,4 @@
+import type { Came } from './continuity.js';
 import type { HeldPackets } from './held-packets.js';
 import { HeldPicture } from './held-picture.js';
 import {
@@ -239,7 +240,8 @@ export class Demuxer {
   /** Hands on a packet that is not the first of a picture. */
   #pass(bytes: Uint8Array, at: number, track: ElementaryTrack): void {
     const flags = bytes[at + 3]!;
-    if (flags & 0x10 && !this.#count(bytes, at, track)) {
+    const came = flags & 0x10 ? this.#count(bytes, at, track) : 'next';
+    if (came === 'duplicate') {
       this.duplicatePackets++;
       return;
     }
@@ -247,17 +249,20 @@ export class Demuxer {
     if (flags & 0x10) {
       this.#noteScrambling(flags, track);
       if (bytes[at + 1]! & 0x40 && track.kind !== 'video') this.#startOther(bytes, at, track);
-      else this.#payload(bytes, packetPayload(bytes, at), at + PACKET_SIZE, track);
+      else {
+        const follows = came === 'next' || track.continuity.isStuck;
+        this.#payload(bytes, packetPayload(bytes, at), at + PACKET_SIZE, track, follows);
+      }
       if (track.hasSplices && (flags & 0xc0) === 0) this.#splices.packet(bytes, at);
     }
     this.sink.packets(bytes, at, at + PACKET_SIZE, track);
   }
 
-  /** Checks the continuity counter; false for a duplicate packet. */
-  #count(bytes: Uint8Array, at: number, { continuity, counter }: ElementaryTrack): boolean {
+  /** Checks the continuity counter. */
+  #count(bytes: Uint8Array, at: number, { continuity, counter }: ElementaryTrack): Came {
     const came = continuity.take(bytes, at);
     if (came === 'lost') counter?.lose();
-    return came !== 'duplicate';
+    return came;
   }
 
   /** transport_scrambling_control */
@@ -278,9 +283,10 @@ export class Demuxer {
     if (pcr !== NO_TIMESTAMP) this.sink.pcr?.(pcr);
   }
 
-  #payload(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack): void {
+  /** @param follows otherwise it may be of another PES, come late, and brings the one in progress no nearer to its end */
+  #payload(bytes: Uint8Array, from: number, to: number, track: ElementaryTrack, follows = true): void {
     track.counter?.take(bytes, from, to);
-    if (track.missingBytes > 0) track.missingBytes = Math.max(0, track.missingBytes - (to - from));
+    if (follows && track.missingBytes > 0) track.missingBytes = Math.max(0, track.missingBytes - (to - from));
   }
 
   /** The first packet of a PES of a track other than video. */
