@@ -172,10 +172,12 @@ class Facts {
     private readonly input: Uint8Array,
   ) {
     let offset = 0;
-    const seen = new Set<number>();
+    const seen = new Set<string>();
     pieces.forEach((piece, at) => {
-      if (seen.has(piece.origin)) this.#copies.add(at);
-      else if (piece.origin >= 0) seen.add(piece.origin);
+      // On another clock it is a packet of its own.
+      const same = `${piece.origin} ${piece.clock}`;
+      if (seen.has(same)) this.#copies.add(at);
+      else if (piece.origin >= 0) seen.add(same);
       if (isHole(piece)) this.#holes.push(at);
       this.#offsets.push(offset);
       offset += piece.bytes.length;
