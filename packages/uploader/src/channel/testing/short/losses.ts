@@ -39,10 +39,16 @@ export class Losses {
       const isListed = view.entries.some((entry) => entry.number === number && entry.gap);
       if (slot === undefined || heard > slot || !isListed) continue;
       if (this.#beginsAnew(view, slot, view.gaps.get(number)!)) continue;
-      const lost = view.facts.some((fact) => fact.slot === slot && (fact.lost || !fact.whole));
+      const lost = view.facts.some(
+        (fact) => fact.slot === slot && (fact.lost || !fact.whole || this.#isStrange(view, fact)),
+      );
       if (!lost)
         this.known.fault(view.name, `rule 6 of DESIGN.md: the gap ${number} came before its deadline`);
     }
+  }
+
+  #isStrange(view: View, fact: Fact): boolean {
+    return this.known.spare && fact.acceptedAt !== undefined && !isCompared(view, fact);
   }
 
   /** It would need a discontinuity, and others have listed the slot without. */
@@ -59,7 +65,7 @@ export class Losses {
     for (const fact of view.facts) {
       const { slot, whole, lost, acceptedAt } = fact;
       if (!whole || lost || acceptedAt === undefined || passed.has(slot)) continue;
-      if (this.known.spare && !isCompared(view, fact)) continue;
+      if (this.#isStrange(view, fact)) continue;
       had.set(slot, Math.min(acceptedAt, had.get(slot) ?? Infinity));
     }
     // Several entries may be of one slot: when the first was decided, the others had to follow.

@@ -131,6 +131,7 @@ export class ShortUploader {
     const effects = step(state, event);
     if (this.log) this.#note(event, effects);
     if (this.#pure) this.#compare(event, effects);
+    if (phase === 'starting' && state.phase !== phase) this.world.viewers.begins();
     if (phase === 'live' && state.phase === 'ended') this.world.viewers.ended();
     for (const effect of effects) this.#perform(effect);
     const due = deadline(state);

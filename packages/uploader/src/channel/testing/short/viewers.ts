@@ -169,22 +169,20 @@ export class ShortViewers {
       const slot = this.#facts.in(entry)?.slot;
       if (slot !== undefined) this.#losses.numbered(slot, now);
     }
-    this.#begins(rendition);
     view.put = playlist;
     return playlist;
   }
 
   /** Nothing is published before all renditions have a segment, or the time for that is over (DESIGN.md, "Start"). */
-  #begins(rendition: string): void {
+  begins(): void {
     const begun = this.#begun;
     if (this.#targetDuration !== undefined || !begun) return;
-    const { sources, now } = this.world;
-    const awaited = sources.filter(
-      ({ rendition: name, up, online, connection }) =>
-        up && online && connection > 0 && !begun.accepted.has(name),
+    const { sources, now, uploader } = this.world;
+    const awaited = sources.find(
+      ({ rendition, up, online, known }) =>
+        up && online && known === uploader.life && !begun.accepted.has(rendition),
     );
-    if (awaited.length > 0 && now < begun.at + 2 * TARGET_MS - 1)
-      this.fault(rendition, `it begins without ${awaited[0]!.rendition}`);
+    if (awaited && now < begun.at + 2 * TARGET_MS - 1) this.fault(awaited.rendition, 'it begins without it');
   }
 
   published(rendition: string, now: ShortPlaylist): void {
