@@ -2,10 +2,9 @@ import { followSequence } from './discontinuity.js';
 import { appendGap, appendSegment } from './entry.js';
 import { endsApart, giveUpLast } from './catch-up.js';
 import { dateOf, epochOf } from './epoch.js';
-import { lose, segmentKey, upload } from './item.js';
+import { lose, upload, withdraw } from './item.js';
 import { MISFITS, tellMisfit } from './misfit.js';
 import { hasSkipped, lostAt } from './rendition.js';
-import { remove } from './retention.js';
 import { answer, hasChanged, hasLeft } from './source.js';
 import type { ChannelState, Entry, Item, Misfit, RenditionState, Turn } from './state.js';
 import { placeOf, TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
@@ -89,9 +88,7 @@ function dropOverlapping(turn: Turn, rendition: RenditionState, previous: Entry,
   rendition.queue = rendition.queue.without(item.id);
   rendition.updatedMs = at;
   if (!item.answered) answer(turn, item.id, { type: 'dropped', code: 'late' });
-  if (item.state === 'uploading') turn.effects.push({ type: 'cancel-segment', id: item.id });
-  if (item.state === 'uploading' || item.state === 'stored')
-    remove(rendition, [{ key: segmentKey(state.settings.channel, rendition, item.id), keepMs: 0 }]);
+  withdraw(turn, rendition, item);
   const restMs = dateOf(epochOf(state, item.epoch)!.clock, item.end) - endDate(previous);
   if (restMs > OVERLAP_MS) listGap(turn, rendition, previous, Math.round(restMs * TICKS_PER_MS));
 }

@@ -83,8 +83,8 @@ export function takeAnnouncement(
   const source = state.sources[session];
   const rendition = renditionOf(state, session);
   if (!source || !rendition) return;
-  const pending = [...rendition.arrears.runsOf(session), ...behind];
   if (takeOwed(turn, rendition, event, announcement)) return;
+  const pending = [...rendition.arrears.runsOf(session), ...behind];
   const awaited = rendition.queue.find({ session, index });
   if (awaited?.state === 'awaiting') {
     if (hasPlace(state, rendition, source)) {

@@ -68,9 +68,11 @@ export class Arrears {
     return more.length === 0 ? this : new Arrears([...this.all, ...more]);
   }
 
-  /** With this one in place of that of the same number. */
-  replaced(one: Listed): Arrears {
-    return new Arrears(this.all.map((other) => (other.number === one.number ? one : other)));
+  /** With these in place of those of the same numbers. */
+  replaced(...those: readonly Listed[]): Arrears {
+    if (those.length === 0) return this;
+    const byNumber = new Map(those.map((one) => [one.number, one]));
+    return new Arrears(this.all.map((one) => byNumber.get(one.number) ?? one));
   }
 
   filter(stays: (one: Listed) => boolean): Arrears {

@@ -2,8 +2,8 @@ import { windowStart } from '@hls-uplink/hls';
 import { hasRecordings } from './catch-up.js';
 import { carryDateRanges } from './date-range.js';
 import { fixNumbers } from './discontinuity.js';
-import { jumpTo, leave, remove } from './retention.js';
-import { segmentKey } from './item.js';
+import { jumpTo, leave } from './retention.js';
+import { withdraw } from './item.js';
 import { hasSkipped, liveWindow } from './rendition.js';
 import { answer } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
@@ -110,12 +110,10 @@ function skipAlone(turn: Turn, rendition: RenditionState, count: number): void {
 }
 
 function dropItems(turn: Turn, rendition: RenditionState, items: readonly Item[]): void {
-  for (const { id, state, answered } of items) {
-    rendition.queue = rendition.queue.without(id);
-    if (!answered) answer(turn, id, { type: 'dropped', code: 'backlog' });
-    if (state === 'uploading') turn.effects.push({ type: 'cancel-segment', id });
-    if (state === 'uploading' || state === 'stored')
-      remove(rendition, [{ key: segmentKey(turn.state.settings.channel, rendition, id), keepMs: 0 }]);
+  for (const item of items) {
+    rendition.queue = rendition.queue.without(item.id);
+    if (!item.answered) answer(turn, item.id, { type: 'dropped', code: 'backlog' });
+    withdraw(turn, rendition, item);
   }
 }
 

@@ -5,7 +5,7 @@ import { MOST_ARREARS, type Listed } from './arrears.js';
 import { isWritten, writeArrears, type ArrearsLine } from './arrears-line.js';
 import { dateOf, epochOf } from './epoch.js';
 import type { IndexRun, RecordingView } from './event.js';
-import { gapUri, putSegment } from './item.js';
+import { gapUri, keyOf, putSegment } from './item.js';
 import { isRecorded, mediaSegment, RECORDING_VIEWS } from './recording.js';
 import { renditionOf } from './rendition.js';
 import { remove } from './retention.js';
@@ -147,13 +147,14 @@ function giveUp(
   why: string,
 ): void {
   if (lost.length === 0) return;
-  for (const one of lost) {
+  const gaps = lost.map((one): Listed => {
     const { number, sequence, segment } = one;
     forgo(turn, rendition, one, code);
     const gap = { ...segment, uri: gapUri(rendition, number), gap: true };
     delete gap.key;
-    rendition.arrears = rendition.arrears.replaced({ number, sequence, segment: gap });
-  }
+    return { number, sequence, segment: gap };
+  });
+  rendition.arrears = rendition.arrears.replaced(...gaps);
   tellGivenUp(turn, rendition, lost.length, why);
 }
 
@@ -179,13 +180,12 @@ function forgo(
 }
 
 function leftOf(
-  { settings }: ChannelState,
+  state: ChannelState,
   { recordings }: RenditionState,
   { uri, duration90k }: Listed['segment'],
 ): LeftKey[] {
   const longestMs = Math.max(0, ...RECORDING_VIEWS.map((view) => recordings[view]?.longestMs ?? 0));
-  const key = `${settings.channel}/${uri.slice(uri.lastIndexOf('/') + 1)}`;
-  return [{ key, keepMs: Math.ceil(duration90k / TICKS_PER_MS + longestMs) }];
+  return [{ key: keyOf(state, uri), keepMs: Math.ceil(duration90k / TICKS_PER_MS + longestMs) }];
 }
 
 /** What is out of the dvr window before it came, and what is too much, is not waited for. */
@@ -210,12 +210,12 @@ export function writableArrears(turn: Turn, rendition: RenditionState): ArrearsL
 export function drop(turn: Turn, rendition: RenditionState, dropped: readonly Listed[], why: string): void {
   const numbers = new Set(dropped.map(({ number }) => number));
   rendition.arrears = rendition.arrears.filter(({ number }) => !numbers.has(number));
-  const lost = dropped.filter(({ number }) => !isListed(rendition, number));
+  const lost = new Set(dropped.filter(({ number }) => !isListed(rendition, number)));
   for (const one of dropped) {
-    if (lost.includes(one)) forgo(turn, rendition, one, 'backlog');
+    if (lost.has(one)) forgo(turn, rendition, one, 'backlog');
     else if (one.id) answer(turn, one.id, { type: 'dropped', code: 'backlog' });
   }
-  const segments = lost.filter(({ segment }) => !segment.gap).length;
+  const segments = [...lost].filter(({ segment }) => !segment.gap).length;
   if (segments > 0) tellGivenUp(turn, rendition, segments, why);
 }
 
@@ -255,10 +255,10 @@ export function settleArrears(turn: Turn, rendition: RenditionState): void {
   const most = Math.max(-1, ...RECORDING_VIEWS.map((view) => recordings[view]?.storedTail ?? -1));
   const least = Math.min(...tails);
   const answered = rendition.arrears.all.filter(({ number, id, waits }) => id && !waits && number <= most);
-  for (const { id, number, sequence, segment } of answered) {
-    answer(turn, id!, { type: 'dropped', code: 'backlog' });
-    rendition.arrears = rendition.arrears.replaced({ number, sequence, segment });
-  }
+  for (const { id } of answered) answer(turn, id!, { type: 'dropped', code: 'backlog' });
+  rendition.arrears = rendition.arrears.replaced(
+    ...answered.map(({ number, sequence, segment }) => ({ number, sequence, segment })),
+  );
   rendition.caughtUp += answered.length;
   rendition.counts.caughtUp += answered.length;
   const gone = rendition.arrears.all.filter(({ number }) => number <= least);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Rig, sessionOf } from './testing/rig.js';
+import { Rig } from './testing/rig.js';
 
 const ENCODES: Record<string, number> = { 'low~b': 1, 'low~c': 1, 'low~d': 2 };
 
@@ -7,21 +7,6 @@ const ENCODES: Record<string, number> = { 'low~b': 1, 'low~c': 1, 'low~d': 2 };
 function all(rig: Rig, i: number, who: readonly string[]): void {
   for (const one of who) rig.step([one], i, { encode: ENCODES[one] ?? 0 });
 }
-
-const gap = (rig: Rig, who: string, index: number): void =>
-  rig.happen({
-    type: 'accepted',
-    announcement: {
-      type: 'gap',
-      session: sessionOf(who),
-      index,
-      startPts: 6 * index * 90_000,
-      endPts: 6 * (index + 1) * 90_000,
-      wallClock: new Date(1_700_000_000_000 + 6000 * index).toISOString(),
-      reason: 'the disk is full',
-    },
-  });
-const lose = (rig: Rig, who: string): void => rig.happen({ type: 'disconnected', session: sessionOf(who) });
 
 describe('a switch to another encode', () => {
   test('a sibling that is ahead has no discontinuity there, so what the switch comes too late for is one gap', () => {
@@ -33,7 +18,7 @@ describe('a switch to another encode', () => {
       const rig = Rig.live(names, 1);
       rig.connect('low~b');
       for (let i = 1; i < 5; i++) all(rig, i, who);
-      lose(rig, 'low');
+      rig.lose('low');
       for (let i = 5; i < 9; i++) all(rig, i, who.slice(1));
       expect(rig.entries('low')).toBe(names.length > 1 ? '3 4 5G 6D 7 8' : '3 4 5D 6 7 8');
     }
@@ -48,12 +33,12 @@ describe('a switch to another encode', () => {
       const rig = Rig.live(['low', 'mid'], 1);
       for (const who of ['low~b', third]) rig.connect(who);
       for (let i = 1; i < 5; i++) all(rig, i, ['low', 'mid', 'low~b', third]);
-      lose(rig, 'low');
+      rig.lose('low');
       all(rig, 5, ['mid', 'low~b', third]);
       all(rig, 6, ['low~b', 'mid']);
       // Since then the two have nothing in common.
-      gap(rig, third, 6);
-      lose(rig, 'low~b');
+      rig.gap(third, 6);
+      rig.lose('low~b');
       for (let i = 7; i < 10; i++) all(rig, i, ['mid', third]);
       expect(rig.entries('low')).toMatch(entries);
       expect(rig.state.renditions['low']!.counts.switches).toBe(2);

@@ -1,7 +1,8 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import type { DroppedCode, Segment } from '@hls-uplink/protocol';
+import { remove } from './retention.js';
 import { answer } from './source.js';
-import type { Item, RenditionState, Turn } from './state.js';
+import type { ChannelState, Item, RenditionState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { measureSlot, slotOf } from './timeline.js';
 
@@ -15,6 +16,11 @@ export function segmentKey(
 
 export function segmentName({ segmentPrefix }: RenditionState, { session, index }: Item['id']): string {
   return `${segmentPrefix}-${session}-${String(index).padStart(6, '0')}.ts`;
+}
+
+/** The key below the channel that a URI stands for, whatever the URL prefix was when it was listed. */
+export function keyOf({ settings }: ChannelState, uri: string): string {
+  return `${settings.channel}/${uri.slice(uri.lastIndexOf('/') + 1)}`;
 }
 
 export const gapUri = ({ urlPrefix, segmentPrefix }: RenditionState, number: number): string =>
@@ -44,6 +50,13 @@ export function putSegment(
     crc32,
     ...behind,
   });
+}
+
+/** It is not to be listed: it is not uploaded, and what is uploaded of it is deleted. */
+export function withdraw({ state, effects }: Turn, rendition: RenditionState, item: Item): void {
+  if (item.state === 'uploading') effects.push({ type: 'cancel-segment', id: item.id });
+  if (item.state === 'uploading' || item.state === 'stored')
+    remove(rendition, [{ key: segmentKey(state.settings.channel, rendition, item.id), keepMs: 0 }]);
 }
 
 /** It has its final answer and nothing to list; as it is then. */

@@ -10,6 +10,7 @@ import { adoptEntries, readAdopted, whyUnfit } from './adopted.js';
 import { recallDateRanges } from './date-range.js';
 import { recallDiscontinuities } from './discontinuity.js';
 import { iFrameCount } from './i-frame.js';
+import { keyOf } from './item.js';
 import { buildIFrames } from './i-frame-playlist.js';
 import { below, multivariantKey } from './multivariant.js';
 import { beginTerm } from './ownership.js';
@@ -317,9 +318,4 @@ function renditionFrom(
     state.sources[session] = source;
   }
   return rendition;
-}
-
-/** The file name, whatever the URL prefix was when it was listed. */
-export function keyOf(state: ChannelState, uri: string): string {
-  return `${state.settings.channel}/${uri.slice(uri.lastIndexOf('/') + 1)}`;
 }

@@ -3,20 +3,6 @@ import { Rig, sessionOf } from './testing/rig.js';
 
 const ALL = ['low', 'low~b', 'mid'];
 const bySpare = (rig: Rig): string[] => rig.puts.filter((put) => put.startsWith('low~b'));
-const lose = (rig: Rig, who: string): void => rig.happen({ type: 'disconnected', session: sessionOf(who) });
-const gap = (rig: Rig, who: string, index: number): void =>
-  rig.happen({
-    type: 'accepted',
-    announcement: {
-      type: 'gap',
-      session: sessionOf(who),
-      index,
-      startPts: 6 * index * 90_000,
-      endPts: 6 * (index + 1) * 90_000,
-      wallClock: new Date(1_700_000_000_000 + 6000 * index).toISOString(),
-      reason: 'the disk is full',
-    },
-  });
 const leave = (rig: Rig, who: string, index: number): void =>
   rig.happen({
     type: 'accepted',
@@ -69,7 +55,7 @@ describe('two sources of the same encode', () => {
 
   test('the active one’s connection is lost: the other goes on at once, and back again', () => {
     const rig = Rig.live(ALL, 5);
-    lose(rig, 'low');
+    rig.lose('low');
     rig.to(36);
     rig.segment('mid', 5, 30, 36);
     rig.segment('low~b', 5, 30, 36);
@@ -84,7 +70,7 @@ describe('two sources of the same encode', () => {
         ['low', 'low~b', 'mid'].map((who) => who),
         i,
       );
-    lose(rig, 'low~b');
+    rig.lose('low~b');
     for (let i = 13; i < 18; i++) rig.step(['mid', 'low'], i);
     whole(rig);
     expect(rig.state.renditions['low']!.counts.switches).toBe(2);
@@ -106,7 +92,7 @@ describe('two sources of the same encode', () => {
   });
 
   test.each<[string, (rig: Rig) => void]>([
-    ['says that it lost one', (rig) => gap(rig, 'low', 5)],
+    ['says that it lost one', (rig) => rig.gap('low', 5)],
     ['has one refused', (rig) => rig.segment('low', 5, 30, 36, { refused: true })],
     ['has only a part of one', (rig) => rig.segment('low', 5, 33, 36, { discontinuity: 'loss' })],
   ])('the active one %s: the other fills it, whoever comes first', (_, miss) => {
@@ -188,7 +174,7 @@ describe('two sources of the same encode', () => {
         ...(i === 3 && { discontinuity: 'start' as const }),
       });
     }
-    lose(rig, 'low');
+    rig.lose('low');
     for (let i = 6; i < 10; i++) {
       rig.step(['mid'], i);
       rig.segment('low~b', i, 6 * i, 6 * i + 6, off);
@@ -200,10 +186,10 @@ describe('two sources of the same encode', () => {
     for (const dies of [false, true]) {
       const rig = Rig.live(ALL, 5);
       rig.to(36);
-      if (dies) gap(rig, 'low', 5);
+      if (dies) rig.gap('low', 5);
       for (const who of dies ? ['low~b', 'mid'] : ALL)
         rig.segment(who, 5, 30, 36, { discontinuity: 'tables' });
-      if (dies) lose(rig, 'low');
+      if (dies) rig.lose('low');
       for (let i = 6; i < 10; i++) rig.step(dies ? ['low~b', 'mid'] : ALL, i);
       expect(rig.entries('low')).toBe('4 5D 6 7 8 9');
       expect(rig.entries('mid')).toBe(rig.entries('low'));
@@ -216,7 +202,7 @@ describe('two sources of the same encode', () => {
       for (const who of ['sound', 'sound~b']) rig.connect(who, { renditions: ['sound'] }, true);
       for (let i = 0; i < 8; i++) {
         rig.to(6 * i + 6);
-        if (i === 5) lose(rig, 'sound');
+        if (i === 5) rig.lose('sound');
         if (i < 5) rig.segment('sound', i, 6 * i, 6 * i + 6, { sound: true });
         rig.segment('sound~b', i, 6 * i, 6 * i + 6, { sound: true, ...(!same && { crc32: 2 }) });
         rig.to(6 * i + 11);
@@ -237,7 +223,7 @@ describe('two sources of the same encode', () => {
     again.connect('low');
     again.segment('low', 8, 48, 54);
     expect(again.puts).toContain('low/8');
-    lose(again, 'low');
+    again.lose('low');
     for (let i = 9; i < 12; i++) again.step(['mid', 'low~b'], i);
     whole(again);
   });
@@ -287,10 +273,10 @@ describe('two sources of different encodes', () => {
   test('the active one that comes back and brings nothing has its time once, not again and again', () => {
     const rig = start();
     const only = (i: number): void => both(rig, i, ['mid', 'low~b']);
-    lose(rig, 'low');
+    rig.lose('low');
     only(5);
     rig.connect('low');
-    lose(rig, 'low');
+    rig.lose('low');
     for (let i = 6; i < 9; i++) {
       only(i);
       rig.connect('low');
@@ -305,7 +291,7 @@ describe('two sources of different encodes', () => {
     rig.to(36);
     rig.segment('mid', 5, 30, 36);
     rig.segment('low~b', 5, 30, 36, { encode: 1 });
-    gap(rig, 'low', 5);
+    rig.gap('low', 5);
     for (let i = 6; i < 8; i++) both(rig, i);
     expect(rig.entries('low')).toBe('2 3 4 5G 6 7');
     expect(bySpare(rig)).toEqual([]);
@@ -313,7 +299,7 @@ describe('two sources of different encodes', () => {
 
   test('a switch comes after 1.5 target durations, is a discontinuity in all, and stays', () => {
     const rig = start();
-    lose(rig, 'low');
+    rig.lose('low');
     for (let i = 5; i < 9; i++) both(rig, i, ['mid', 'low~b']);
     expect(rig.entries('low')).toBe('3 4 5G 6D 7 8');
     expect(rig.entries('mid')).toBe('3 4 5 6D 7 8');
@@ -329,7 +315,7 @@ describe('two sources of different encodes', () => {
 
   test('a short absence of the active one is no switch', () => {
     const rig = start();
-    lose(rig, 'low');
+    rig.lose('low');
     both(rig, 5, ['mid', 'low~b']);
     rig.connect('low');
     rig.segment('low', 5, 30, 36);
@@ -353,7 +339,7 @@ describe('two sources of different encodes', () => {
     rig.to(36);
     // Low got one segment further.
     rig.segment('low', 5, 30, 36);
-    for (const who of ['low', 'mid']) lose(rig, who);
+    for (const who of ['low', 'mid']) rig.lose(who);
     for (let i = 5; i < 10; i++) {
       rig.to(6 * i + 6.5);
       for (const who of spares) spare(who, i);
@@ -368,7 +354,7 @@ describe('two sources of different encodes', () => {
     const rig = Rig.live(['low', 'mid'], 5);
     rig.connect('low~b');
     both(rig, 5);
-    lose(rig, 'low');
+    rig.lose('low');
     expect(rig.state.renditions['low']!.active).toBe(sessionOf('low'));
     for (let i = 6; i < 8; i++) both(rig, i, ['mid', 'low~b']);
     rig.to(60);

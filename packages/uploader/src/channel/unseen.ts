@@ -1,10 +1,9 @@
 import { listAlone } from './alone.js';
 import { dropEntries } from './backlog.js';
 import { appendSegment, appendSlotGap } from './entry.js';
-import { lose, putSegment, segmentKey } from './item.js';
+import { lose, putSegment, withdraw } from './item.js';
 import { isShort } from './partial.js';
 import { fits } from './publish.js';
-import { remove } from './retention.js';
 import type { Item, RenditionState, Slot, Turn } from './state.js';
 import { inSlot, nextSlot, positionOf } from './timeline.js';
 
@@ -34,7 +33,8 @@ function listSlot(turn: Turn, rendition: RenditionState, slot: Slot): void {
   if (!item || item.state === 'lost') return appendSlotGap(turn, rendition, slot);
   const isPartial = !(item.fromStart && item.toCut) && isShort(state, rendition, slot, item);
   if (isPartial || !fits(turn, rendition, slot, item)) {
-    loseUnseen(turn, rendition, item, isPartial ? 'partial' : 'late');
+    withdraw(turn, rendition, item);
+    lose(turn, rendition, item, isPartial ? 'partial' : 'late');
     return appendSlotGap(turn, rendition, slot);
   }
   putBehind(turn, rendition, item);
@@ -57,12 +57,4 @@ function putBehind(turn: Turn, rendition: RenditionState, { state, id, announcem
   if (state === 'uploading') turn.effects.push({ type: 'cancel-segment', id });
   if ((state === 'uploading' || state === 'undecided') && announcement.type === 'segment')
     putSegment(turn, rendition, announcement, { isBehind: true });
-}
-
-function loseUnseen(turn: Turn, rendition: RenditionState, item: Item, code: 'partial' | 'late'): void {
-  const { state, id } = item;
-  if (state === 'uploading') turn.effects.push({ type: 'cancel-segment', id });
-  if (state === 'uploading' || state === 'stored')
-    remove(rendition, [{ key: segmentKey(turn.state.settings.channel, rendition, id), keepMs: 0 }]);
-  lose(turn, rendition, item, code);
 }

@@ -171,6 +171,27 @@ export class Rig {
     this.happen({ type, announcement, ...(behind && { behind }) });
   }
 
+  /** One of 6 s that its segmenter has lost. */
+  gap(rendition: string, index: number): void {
+    const startPts = TARGET_SECONDS * index * 90_000;
+    this.happen({
+      type: 'accepted',
+      announcement: {
+        type: 'gap',
+        session: sessionOf(rendition),
+        index,
+        startPts,
+        endPts: startPts + TARGET_SECONDS * 90_000,
+        wallClock: new Date(BEGIN_MS + 1000 * TARGET_SECONDS * index).toISOString(),
+        reason: 'the disk is full',
+      },
+    });
+  }
+
+  lose(rendition: string): void {
+    this.happen({ type: 'disconnected', session: sessionOf(rendition) });
+  }
+
   /** Segments of 6 s, whose bytes are elsewhere. */
   told(rendition: string, first: number, last = first): void {
     const count = last - first + 1;

@@ -217,7 +217,7 @@ export class ShortViewers {
       else if (Math.abs(entry.dateMs - dueMs) > PICTURE_MS)
         fault(`rule 14: ${entry.number} is dated ${entry.dateMs - dueMs} ms off`);
       total += entry.seconds;
-      dueMs = entry.dateMs + 1000 * entry.seconds;
+      dueMs = endOf(entry);
       if (!entry.gap && !this.world.uploader.segments.has(`live/${entry.uri}`))
         fault(`rule 3: ${entry.uri} is not there`);
       if (now.independent && !entry.gap && this.#facts.in(entry)?.independent === false)
@@ -248,7 +248,7 @@ export class ShortViewers {
     if (gap) this.seen.gaps++;
     if (discontinuity) this.seen.discontinuities++;
     const fact = gap ? undefined : this.#facts.in(entry);
-    const endMs = dateMs + 1000 * seconds;
+    const endMs = endOf(entry);
     const line = this.#lines.get(number);
     if (line) {
       if (line.discontinuity !== discontinuity) fault(`rule 20: discontinuity of ${number}`);
