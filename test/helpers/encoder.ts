@@ -22,9 +22,11 @@ export interface EncoderOptions {
   renditions: readonly Rendition[];
   /** Distance of key pictures. */
   gopSeconds: number;
+  /** How much it encodes before it ends by itself; else it goes on. */
+  seconds?: number | undefined;
 }
 
-function encoderArguments({ renditions, gopSeconds }: EncoderOptions): string[] {
+function encoderArguments({ renditions, gopSeconds, seconds }: EncoderOptions): string[] {
   const pictures = renditions.flatMap(({ picture }) => picture ?? []);
   return [
     ...['-v', 'error', '-nostdin', '-re', '-f', 'lavfi', '-i', 'sine=f=440:r=48000'],
@@ -34,6 +36,7 @@ function encoderArguments({ renditions, gopSeconds }: EncoderOptions): string[] 
       ...['-map', '0:a', '-c:a', sound, '-b:a', '64k', '-ar', '48000', '-pes_payload_size', '0'],
       // Else each output is moved by what its own encoders start before zero: one clock for all.
       ...['-avoid_negative_ts', 'disabled', '-muxdelay', '0.1', '-flush_packets', '1'],
+      ...(seconds === undefined ? [] : ['-t', String(seconds)]),
       ...['-f', 'mpegts', `pipe:${3 + i}`],
     ]),
   ];

@@ -29,6 +29,8 @@ export interface LiveOptions {
   /** Segment duration and GOP, seconds. */
   target?: number;
   gop?: number;
+  /** After how much of it the encoder ends by itself. */
+  seconds?: number;
   /** Default: a directory, served by the test, so that viewers see it while the uploader is down. */
   store?: { url: string; publicBase: string; env: Record<string, string> };
   uploaderArguments?: string[];
@@ -167,7 +169,8 @@ export class Live {
   }
 
   private feed(renditions: readonly Rendition[]): Encoder {
-    const encoder = new Encoder({ renditions, gopSeconds: this.options.gop ?? 2 });
+    const { gop = 2, seconds } = this.options;
+    const encoder = new Encoder({ renditions, gopSeconds: gop, seconds });
     for (const [i, { name }] of renditions.entries()) {
       encoder.output(i).on('data', (chunk: Buffer) => {
         for (const [who, segmenter] of this.segmenters) {
@@ -199,6 +202,7 @@ export class Live {
 
   /** The input ends and the segmenters go by themselves. */
   async endInput(): Promise<Exit[]> {
+    if (this.options.seconds !== undefined) await this.encoder?.exited;
     await this.killEncoder('SIGTERM');
     return Promise.all([...this.segmenters.values()].map((one) => one.exited));
   }
