@@ -58,7 +58,7 @@ describe('renderMultivariantPlaylist', () => {
       .toBe(`${golden}#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=400000,CODECS="avc1.64001f",RESOLUTION=1280x720,URI="high-iframes.m3u8"
 #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI="unknown-iframes.m3u8"
 `);
-    expect(parseMultivariantPlaylist(text)).toEqual(playlist);
+    expect(parseMultivariantPlaylist(text)).toEqual({ ...playlist, iFrameVariants });
     hlsParser.setOptions({ strictMode: true });
     const read = hlsParser.parse(text) as hlsParser.types.MasterPlaylist;
     expect(read.variants.filter(({ isIFrameOnly }) => isIFrameOnly)).toMatchObject([
@@ -163,6 +163,7 @@ low.m3u8\r
           closedCaptions: 'cc',
         },
       ],
+      iFrameVariants: [{ uri: 'i.m3u8', bandwidth: 1, codecs: [] }],
     });
   });
 
@@ -179,6 +180,8 @@ low.m3u8\r
     ['#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=big\na\n', 'bad-value', 2],
     ['#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,FRAME-RATE=x\na\n', 'bad-value', 2],
     ['#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH\na\n', 'bad-value', 2],
+    ['#EXTM3U\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1\n', 'bad-value', 2],
+    ['#EXTM3U\n#EXT-X-I-FRAME-STREAM-INF:URI="i"\n', 'bad-value', 2],
     ['#EXTM3U\n#EXT-X-TARGETDURATION:6\n', 'wrong-kind', 2],
     ['#EXTM3U\n#EXTINF:6,\na.ts\n', 'wrong-kind', 2],
   ])('refuses %j: %s in line %i', (text, code, line) => {

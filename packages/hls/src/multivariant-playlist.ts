@@ -99,7 +99,13 @@ export function parseMultivariantPlaylist(text: string, limits: ParseLimits = {}
       const closedCaptions = parseClosedCaptions(line.value, last);
       if (closedCaptions) (playlist.closedCaptions ??= []).push(closedCaptions);
     } else if (line.name === 'EXT-X-STREAM-INF') next = parseStreamInf(line.value, last);
-    else if (line.name === 'EXT-X-INDEPENDENT-SEGMENTS') playlist.independentSegments = true;
+    else if (line.name === 'EXT-X-I-FRAME-STREAM-INF') {
+      const iFrameVariants = (playlist.iFrameVariants ??= []);
+      if (iFrameVariants.length >= maxEntries) {
+        throw new PlaylistError('too-many-entries', last, `more than ${maxEntries} I-frame variants`);
+      }
+      iFrameVariants.push(parseIFrameStreamInf(line.value, last));
+    } else if (line.name === 'EXT-X-INDEPENDENT-SEGMENTS') playlist.independentSegments = true;
     else if (MEDIA.has(line.name)) {
       throw new PlaylistError('wrong-kind', last, `${line.name} belongs into a media playlist`);
     }
@@ -110,28 +116,43 @@ export function parseMultivariantPlaylist(text: string, limits: ParseLimits = {}
 
 function parseStreamInf(value: string, line: number): Omit<Variant, 'uri'> {
   const attributes = parseAttributeList('EXT-X-STREAM-INF', value, line);
-  const get = <T>(name: string, parse: (name: string, value: string, line: number) => T): T | undefined => {
-    const text = attributes.get(name);
-    return text === undefined ? undefined : parse(name, text, line);
-  };
-  const bandwidth = get('BANDWIDTH', decimalInteger);
-  if (bandwidth === undefined) {
-    throw new PlaylistError('bad-value', line, 'EXT-X-STREAM-INF has no BANDWIDTH');
-  }
-  const averageBandwidth = get('AVERAGE-BANDWIDTH', decimalInteger);
-  const resolution = get('RESOLUTION', decimalResolution);
-  const frameRate = get('FRAME-RATE', decimalNumber);
+  const averageBandwidth = attributes.get('AVERAGE-BANDWIDTH');
+  const frameRate = attributes.get('FRAME-RATE');
   const closedCaptions = attributes.get('CLOSED-CAPTIONS');
   return {
-    bandwidth,
-    ...(averageBandwidth === undefined ? {} : { averageBandwidth }),
+    ...commonOf('EXT-X-STREAM-INF', attributes, line),
+    ...(averageBandwidth !== undefined && {
+      averageBandwidth: decimalInteger('AVERAGE-BANDWIDTH', averageBandwidth, line),
+    }),
+    ...(frameRate !== undefined && { frameRate: decimalNumber('FRAME-RATE', frameRate, line) }),
+    ...(closedCaptions !== undefined && { closedCaptions }),
+  };
+}
+
+function parseIFrameStreamInf(value: string, line: number): IFrameVariant {
+  const tag = 'EXT-X-I-FRAME-STREAM-INF';
+  const attributes = parseAttributeList(tag, value, line);
+  const uri = attributes.get('URI');
+  if (uri === undefined) throw new PlaylistError('bad-value', line, `${tag} has no URI`);
+  return { ...commonOf(tag, attributes, line), uri };
+}
+
+/** What variants of both kinds have. */
+function commonOf(
+  tag: string,
+  attributes: ReadonlyMap<string, string>,
+  line: number,
+): Pick<Variant, 'bandwidth' | 'codecs' | 'resolution'> {
+  const bandwidth = attributes.get('BANDWIDTH');
+  if (bandwidth === undefined) throw new PlaylistError('bad-value', line, `${tag} has no BANDWIDTH`);
+  const resolution = attributes.get('RESOLUTION');
+  return {
+    bandwidth: decimalInteger('BANDWIDTH', bandwidth, line),
     codecs: (attributes.get('CODECS') ?? '')
       .split(',')
       .map((codec) => codec.trim())
       .filter((codec) => codec !== ''),
-    ...(resolution ? { resolution } : {}),
-    ...(frameRate === undefined ? {} : { frameRate }),
-    ...(closedCaptions === undefined ? {} : { closedCaptions }),
+    ...(resolution !== undefined && { resolution: decimalResolution('RESOLUTION', resolution, line) }),
   };
 }
 

@@ -36,8 +36,6 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
   const { state, at } = turn;
   const waiting = rendition.alone ? waitingAlone(rendition) : waitingSlots(state, rendition);
   if (waiting.length <= windows * state.settings.window) return;
-  // Nothing of a stream is recorded before the live playlist has begun.
-  const isKept = hasRecordings(state, rendition) && rendition.tail >= state.firstNumber;
   const first = windowStart(
     waiting.map(({ start, end }) => ({ duration90k: end - start })),
     liveWindow(state),
@@ -49,7 +47,7 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
   turn.effects.push({
     type: 'report',
     level: 'warn',
-    message: isKept
+    message: hasRecordings(state, rendition)
       ? 'more waits to be published than two windows; dvr and event catch up'
       : 'more waits to be published than two windows; all but the last is dropped',
     fields: {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseMediaPlaylist } from '@hls-uplink/hls';
+import { isBehind } from './catch-up.js';
 import { sessionProgress } from './reduce.js';
 import type { ChannelSettings } from './state.js';
 import { Rig, sessionOf } from './testing/rig.js';
@@ -197,6 +198,90 @@ describe('dvr and event playlists after an outage of the store', () => {
       [upTo(9), ...range(10, first - 1).map((number) => `${number}G`), ...range(first, 329)].join(' '),
     );
     expect(rig.answers).toHaveLength(330);
+  });
+});
+
+describe('dvr and event playlists of a stream that begins in an outage', () => {
+  /** Nothing can be stored from the first segment on. */
+  function begun(renditions: string[], settings: Partial<ChannelSettings>, last: number): Rig {
+    const rig = Rig.live(renditions, 0, settings);
+    rig.store.segment = () => false;
+    for (let i = 0; i <= last; i++) rig.step(renditions, i);
+    return rig;
+  }
+
+  test('begin with the first segment, the live one at the edge', () => {
+    const rig = begun(['low'], BOTH, 39);
+    liveIsBack(rig);
+    expect(rig.entries('low')).toBe('34 35 36 37 38 39');
+    expect([...rig.recorded.keys()]).toEqual([]);
+    storeNext(rig, 100);
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(39));
+    expect(answers(rig, 'published')).toEqual(range(34, 39));
+    expect(answers(rig, 'backlog')).toEqual(range(0, 33));
+    expect(rig.deleted).toEqual([]);
+  });
+
+  test('hold back nothing when what they begin with is lost', () => {
+    const rig = begun(['low'], BOTH, 39);
+    liveIsBack(rig);
+    rig.happen({ type: 'segment-lost', id: { session: sessionOf('low'), index: 0 } });
+    storeNext(rig, 100);
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(39).replace('0 ', '0G '));
+  });
+
+  test('have the same entries under the same numbers in renditions that began apart', () => {
+    const rig = Rig.live(['low', 'high'], 0, BOTH);
+    rig.store.segment = () => false;
+    for (let i = 0; i < 40; i++) rig.step(i < 3 ? ['low'] : ['low', 'high'], i);
+    liveIsBack(rig);
+    storeNext(rig, 200);
+    for (const view of ['dvr', 'event']) {
+      expect(marks(rig, view)).toBe(upTo(39));
+      expect(see(rig.recorded.get(`live/high-${view}.m3u8`)!).entries.map(({ number }) => number)).toEqual(
+        range(3, 39),
+      );
+    }
+  });
+
+  test('do not begin with a partial segment of which a sibling has more', () => {
+    const rig = Rig.live(['low', 'high'], 0, BOTH);
+    rig.store.segment = () => false;
+    rig.to(6);
+    rig.segment('high', 0, 4, 6, { ended: 'cut' });
+    rig.segment('low', 0, 0, 6);
+    for (let i = 1; i < 40; i++) rig.step(['low', 'high'], i);
+    liveIsBack(rig);
+    storeNext(rig, 200);
+    expect(see(rig.recorded.get('live/high-event.m3u8')!).entries.map(({ number }) => number)).toEqual(
+      range(1, 39),
+    );
+    expect(rig.answers).toContain('high/0 partial');
+  });
+
+  test('wait for bytes that are elsewhere', () => {
+    const rig = Rig.live(['low'], 0, BOTH);
+    rig.to(240);
+    rig.told('low', 0, 39);
+    // Until the stream begins the bytes are asked for in order.
+    announceAgain(rig, [0]);
+    expect(isBehind(rig.state, { session: sessionOf('low'), index: 1 })).toBe(true);
+    announceAgain(rig, range(34, 39));
+    expect(rig.entries('low')).toBe('34 35 36 37 38 39');
+    expect([...rig.recorded.keys()]).not.toEqual([]);
+    expect(settled(rig)).toBe(0);
+    announceAgain(rig, range(1, 33));
+    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(39));
+    expect(settled(rig)).toBe(39);
+  });
+
+  test('are begun by another uploader as they would have been', () => {
+    const rig = begun(['low'], BOTH, 39);
+    liveIsBack(rig);
+    const next = successor(rig, BOTH);
+    next.step(['low'], 40);
+    announceAgain(next, range(0, 33));
+    for (const view of ['dvr', 'event']) expect(marks(next, view)).toBe(upTo(40));
   });
 });
 

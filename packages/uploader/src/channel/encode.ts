@@ -1,7 +1,7 @@
 import type { Gap, Segment } from '@hls-uplink/protocol';
 import { sourcesOf } from './source.js';
 import type { ChannelState, KeyPrint, RenditionState, SourceState } from './state.js';
-import { TICKS_PER_SECOND, unwrapNear } from './ticks.js';
+import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 
 /** So many key pictures of a source are remembered, for one that is some segments behind. */
 const REMEMBERED_PRINTS = 64;
@@ -76,9 +76,11 @@ export function compareEncodes(
       from !== undefined &&
       Math.abs(unwrapNear(startPts, from) - from) <= NEAR_TARGETS * state.target! * TICKS_PER_SECOND;
     const newest = rendition.queue.last ?? rendition.entries.at(-1);
+    const jumps = discontinuity === 'timestamps' || isOnNewClock(state, source, announcement);
     for (const other of others) {
-      if (discontinuity === 'timestamps' || !goesOn(other.endPts ?? newest?.end))
-        delete (spare ? source : other).same;
+      if (jumps || !goesOn(other.endPts ?? newest?.end)) delete (spare ? source : other).same;
+      // What they had in common may come again on the new clock, as it was or not.
+      if (jumps && (other.endMs ?? 0) <= Date.parse(announcement.wallClock)) other.prints = [];
     }
   }
   if (announcement.type === 'gap') return;
@@ -93,6 +95,17 @@ export function compareEncodes(
     delete active.instead;
     delete active.changed;
   }
+}
+
+/** It does not go on where its own wall clock says that it would by now. */
+function isOnNewClock(
+  { target }: ChannelState,
+  { endPts, endMs = 0 }: SourceState,
+  { startPts, wallClock }: Segment | Gap,
+): boolean {
+  if (endPts === undefined) return false;
+  const expected = endPts + (Date.parse(wallClock) - endMs) * TICKS_PER_MS;
+  return Math.abs(unwrapNear(startPts, expected) - expected) > target! * TICKS_PER_SECOND;
 }
 
 /** A source of another encode becomes the active one: what the others are to it is known where they have been beside it. */

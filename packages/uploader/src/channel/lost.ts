@@ -39,12 +39,25 @@ export function listLost(turn: Turn, rendition: RenditionState, slot: Slot, item
   const first = rendition.tail < state.firstNumber;
   const tooLong = !fitsTargetDuration(slot.end - slot.start, state.targetDuration!);
   if (!first && !tooLong) return listGap(turn, rendition, slot);
+  const isGone = forget(turn, rendition, slot, item, first ? 'partial' : 'too-long');
+  return isGone || first || listGap(turn, rendition, slot);
+}
+
+/** It leaves no gap. @returns whether the slot, which nobody else has anything of, has gone with it */
+export function forget(
+  turn: Turn,
+  rendition: RenditionState,
+  slot: Slot,
+  item: Item,
+  code: 'partial' | 'too-long',
+): boolean {
+  const { state } = turn;
   rendition.queue = rendition.queue.without(item.id);
-  if (!item.answered) answer(turn, item.id, { type: 'dropped', code: first ? 'partial' : 'too-long' });
-  const shared = siblings(state, rendition).some((other) => inSlot(other.queue.items, slot));
-  if (slot.number === undefined && !shared) state.slots.splice(positionOf(state, slot), 1);
-  else if (!first) return listGap(turn, rendition, slot);
-  return true;
+  if (!item.answered) answer(turn, item.id, { type: 'dropped', code });
+  const isShared = siblings(state, rendition).some((other) => inSlot(other.queue.items, slot));
+  const isGone = slot.number === undefined && !isShared;
+  if (isGone) state.slots.splice(positionOf(state, slot), 1);
+  return isGone;
 }
 
 /**

@@ -33,6 +33,8 @@ export function putMultivariants(turn: Turn): void {
     for (const rendition of renditions) stateBandwidth(rendition);
     put(turn, 'live', state.multivariant, multivariantText(state, renditions));
   }
+  // Who takes over reads only the live one back: what it says the others may say.
+  if (state.multivariant.inFlight) return;
   for (const view of RECORDING_VIEWS) {
     const isThere = ({ recordings }: RenditionState): boolean =>
       recordings[view]?.life === state.life && recordings[view].storedTail >= 0;

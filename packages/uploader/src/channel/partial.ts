@@ -35,7 +35,7 @@ export function holding(
   const item = inSlot(rendition.queue.items, slot);
   if (item && item.state !== 'lost')
     return { start: item.start, end: item.end, whole: item.fromStart && item.toCut };
-  if (slot.number !== undefined && slot.number < (rendition.entries[0]?.number ?? -1))
+  if (slot.number !== undefined && slot.number < (rendition.entries[0]?.number ?? rendition.tail + 1))
     return { start: slot.start, end: slot.end, whole: true };
   const listed = inSlot(rendition.entries, slot);
   const entry = listed?.gap === false ? listed : undefined;
@@ -65,11 +65,7 @@ export function isPast(state: ChannelState, rendition: RenditionState, slot: Slo
 /** Whether a segment that may be partial is published, waits, or is dropped (DESIGN.md, "Whole and partial"); as it is then. */
 export function decidePartial(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): Item {
   const { state, at } = turn;
-  const others = siblings(state, rendition);
-  const longer = others
-    .map((other) => holding(other, slot))
-    .filter((held) => held !== undefined)
-    .filter((held) => held.end - held.start > item.end - item.start + rendition.frame);
+  const longer = longerThan(state, rendition, slot, item);
   const { begins, stops } = bounds(state, slot);
   const known = isKnown(state, rendition, slot);
   const overdue = at >= lostAt(state, rendition);
@@ -84,6 +80,25 @@ export function decidePartial(turn: Turn, rendition: RenditionState, slot: Slot,
     return lose(turn, rendition, item, 'partial');
   }
   return item;
+}
+
+/** What siblings have of the slot that is longer. */
+function longerThan(
+  state: ChannelState,
+  rendition: RenditionState,
+  slot: Slot,
+  { start, end }: Item,
+): NonNullable<ReturnType<typeof holding>>[] {
+  return siblings(state, rendition)
+    .map((other) => holding(other, slot))
+    .filter((held) => held !== undefined)
+    .filter((held) => held.end - held.start > end - start + rendition.frame);
+}
+
+/** It is partial, and not the most there is of the slot. */
+export function isLess(state: ChannelState, rendition: RenditionState, slot: Slot, item: Item): boolean {
+  if (item.fromStart && item.toCut) return false;
+  return isShort(state, rendition, slot, item) || longerThan(state, rendition, slot, item).length > 0;
 }
 
 /** The channel begins with the slot, or stops after it, as far as that is known. */

@@ -80,10 +80,12 @@ export function liveWindow({ settings, targetDuration }: ChannelState): WindowOp
   return { minSegments, minSeconds, targetDuration: targetDuration! };
 }
 
-/** What is built next does not follow what viewers have: the live tail has skipped to the live edge. */
+/** What is built next does not follow what viewers have, or is not where the stream began: the live tail has skipped to the live edge. */
 export function hasSkipped(
   { firstNumber }: ChannelState,
-  { entries, tail, storedTail }: RenditionState,
+  { entries, tail, storedTail, arrears }: RenditionState,
 ): boolean {
-  return storedTail >= firstNumber && (entries[0]?.number ?? tail + 1) > storedTail + 1;
+  const first = entries[0]?.number ?? tail + 1;
+  if (storedTail >= firstNumber) return first > storedTail + 1;
+  return tail >= firstNumber && (entries.length === 0 || arrears.length > 0);
 }

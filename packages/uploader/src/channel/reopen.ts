@@ -9,7 +9,7 @@ import { errorText } from '@hls-uplink/runtime';
 import { adoptEntries, readAdopted, whyUnfit } from './adopted.js';
 import { recallDateRanges } from './date-range.js';
 import { recallDiscontinuities } from './discontinuity.js';
-import { iFrameCount } from './i-frame.js';
+import { iFrameCount, iFramesKey } from './i-frame.js';
 import { keyOf } from './item.js';
 import { buildIFrames } from './i-frame-playlist.js';
 import { below, multivariantKey } from './multivariant.js';
@@ -65,6 +65,12 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
     if (playlist.segments.length > 0 && line?.life === life) resume(turn, key, playlist, text, line);
   }
   recallStated(state);
+  for (const rendition of Object.values(state.renditions)) {
+    if (!rendition.iFrames.isThere) continue;
+    // What was stored of it may be older than its media playlist.
+    rendition.iFrames.storedVersion = -1;
+    buildIFrames(state, rendition);
+  }
   const resumed = Object.keys(state.renditions).length > 0;
   recallDateRanges(state);
   for (const { key, text, playlist, line } of read) {
@@ -192,11 +198,6 @@ function resume(
     totalBytes: line.bandwidth.bytes,
     total90k: line.bandwidth.ticks,
   } satisfies Partial<RenditionState>);
-  // What was stored of it may be older than its media playlist.
-  if (rendition.iFrames.isThere) {
-    rendition.iFrames.storedVersion = -1;
-    buildIFrames(state, rendition);
-  }
   const { stated, declared } = line.bandwidth;
   if (stated) rendition.stated = { bandwidth: stated[0], average: stated[1] };
   if (declared !== undefined) rendition.declaredBandwidth = declared;
@@ -208,20 +209,27 @@ function resume(
 }
 
 /**
- * What viewers have been told of the bit rates: it may have been measured of segments whose media playlist was not stored
- * any more, and what is said again must not differ for that.
+ * What viewers have been told of the bit rates, and of I-frame playlists: it may have been measured of segments whose media
+ * playlist was not stored any more, and what is said again must not differ for that.
  */
 function recallStated(state: ChannelState): void {
   const { storedText } = state.multivariant;
   if (storedText === '') return;
   try {
-    for (const { uri, bandwidth, averageBandwidth } of parseMultivariantPlaylist(storedText).variants) {
+    const { variants, iFrameVariants = [] } = parseMultivariantPlaylist(storedText);
+    for (const { uri, bandwidth, averageBandwidth } of variants) {
       const rendition = Object.values(state.renditions).find((one) => below(state, one.playlistKey) === uri);
       if (!rendition || averageBandwidth === undefined) continue;
       rendition.stated = {
         bandwidth: Math.max(bandwidth, rendition.stated?.bandwidth ?? 0),
         average: averageBandwidth,
       };
+    }
+    for (const { uri, bandwidth } of iFrameVariants) {
+      const rendition = Object.values(state.renditions).find((one) => below(state, iFramesKey(one)) === uri);
+      if (!rendition) continue;
+      const { iFrames } = rendition;
+      Object.assign(iFrames, { isThere: true, peakBandwidth: Math.max(iFrames.peakBandwidth, bandwidth) });
     }
   } catch {
     // It will be written anew, from what the media playlists say.

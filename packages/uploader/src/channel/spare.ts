@@ -1,8 +1,9 @@
 import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
+import { epochOf, wallOf } from './epoch.js';
 import { activeOf, compareEncodes, isAlike, isSpare } from './encode.js';
 import { answer, sourcesOf } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
-import { TICKS_PER_SECOND, unwrapNear } from './ticks.js';
+import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 import type { Position } from './timeline.js';
 
 /** Without a delivery for so long, in target durations, the active source is given up for another encode's. */
@@ -29,9 +30,10 @@ export function noteDelivery(
   const { session, index, startPts, endPts, discontinuity } = announcement;
   if (!isSpare(state, rendition, source)) rendition.active = session;
   const { last, endPts: before } = source;
-  source.endPts = endPts;
-  source.deliveredMs = at;
   compareEncodes(state, rendition, source, announcement);
+  source.endPts = endPts;
+  source.endMs = Date.parse(announcement.wallClock) + ptsDuration(startPts, endPts) / TICKS_PER_MS;
+  source.deliveredMs = at;
   return (
     discontinuity === undefined &&
     before !== undefined &&
@@ -75,24 +77,34 @@ export function placeSpare(
   { announcement, contiguous }: Spare,
 ): Position | undefined {
   const { startPts, endPts } = announcement;
-  const near = nearestOf(state, rendition, startPts);
+  const near = nearestOf(state, rendition, announcement);
   if (!near) return undefined;
   const start = unwrapNear(startPts, near.end);
   return { epoch: near.epoch, start, end: start + ptsDuration(startPts, endPts), contiguous };
 }
 
-/** The newest of the rendition, or what is nearest when a new clock has begun meanwhile. */
+/**
+ * The newest of the rendition, unless its wall clock says that it is on a clock before; what is nearest when the newest is too far
+ * away, for a new clock has begun meanwhile.
+ */
 function nearestOf(
   state: ChannelState,
   rendition: RenditionState,
-  startPts: number,
+  { startPts, wallClock }: Segment | Gap,
 ): Entry | Item | undefined {
   const newest = newestOf(state, rendition);
-  if (!newest || isNear(state, startPts, newest.end)) return newest;
+  if (!newest) return undefined;
+  const all = [newest, ...rendition.entries, ...rendition.queue.items];
+  const near = all.filter(({ end }) => isNear(state, startPts, end));
+  const awayMs = ({ epoch, end }: Entry | Item): number =>
+    Math.abs(wallOf(epochOf(state, epoch)!, unwrapNear(startPts, end)) - Date.parse(wallClock));
+  const told = near.filter((one) => awayMs(one) <= targetMs(state));
+  if (near[0] === newest && (told[0] === newest || told.length === 0)) return newest;
   const away = ({ end }: Entry | Item): number => Math.abs(unwrapNear(startPts, end) - end);
-  const all = [...rendition.entries, ...rendition.queue.items];
-  const nearest = all.reduce((best, one) => (away(one) < away(best) ? one : best), newest);
-  return isNear(state, startPts, nearest.end) ? nearest : undefined;
+  const candidates = told.length > 0 ? told : near;
+  return candidates.length === 0
+    ? undefined
+    : candidates.reduce((best, one) => (away(one) < away(best) ? one : best));
 }
 
 /** No farther than spares may wait; else it is on another clock. */

@@ -227,8 +227,9 @@ export interface SourceState {
   instead?: string;
   /** The operator ended the stream while it was delivering; nothing more is taken until it connects anew. */
   over?: boolean;
-  /** Where its newest announcement ended (raw), and when that came. */
+  /** Where its newest announcement ended (raw), when by its own wall clock, and when that came. */
   endPts?: number;
+  endMs?: number;
   deliveredMs?: number;
   /** When it was first connected since then, as the active one. */
   cameMs?: number;

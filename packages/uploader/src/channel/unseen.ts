@@ -2,7 +2,8 @@ import { listAlone } from './alone.js';
 import { dropEntries } from './backlog.js';
 import { appendSegment, appendSlotGap } from './entry.js';
 import { lose, putSegment, withdraw } from './item.js';
-import { isShort } from './partial.js';
+import { forget } from './lost.js';
+import { isLess } from './partial.js';
 import { fits } from './publish.js';
 import type { Item, RenditionState, Slot, Turn } from './state.js';
 import { inSlot, nextSlot, positionOf } from './timeline.js';
@@ -13,7 +14,6 @@ const LOOKED_BACK = 8;
 /** Lists what the live playlist skips as if all of it were stored, up to the slot that it goes on with: recordings are to have it. */
 export function listUnseen(turn: Turn, rendition: RenditionState, kept: Slot): void {
   const { state } = turn;
-  if (rendition.tail < state.firstNumber) return;
   const isBefore = (slot: Slot): boolean => positionOf(state, slot) < positionOf(state, kept);
   for (let slot = nextSlot(state, rendition); slot && isBefore(slot); slot = nextSlot(state, rendition)) {
     listSlot(turn, rendition, slot);
@@ -28,17 +28,21 @@ function shed(turn: Turn, rendition: RenditionState): void {
 }
 
 function listSlot(turn: Turn, rendition: RenditionState, slot: Slot): void {
-  const { state } = turn;
   const item = inSlot(rendition.queue.items, slot);
-  if (!item || item.state === 'lost') return appendSlotGap(turn, rendition, slot);
-  const isPartial = !(item.fromStart && item.toCut) && isShort(state, rendition, slot, item);
+  if (!item) return appendSlotGap(turn, rendition, slot);
+  if (item.state === 'lost') return listLost(turn, rendition, slot, item);
+  const isPartial = isLess(turn.state, rendition, slot, item);
   if (isPartial || !fits(turn, rendition, slot, item)) {
     withdraw(turn, rendition, item);
-    lose(turn, rendition, item, isPartial ? 'partial' : 'late');
-    return appendSlotGap(turn, rendition, slot);
+    return listLost(turn, rendition, slot, lose(turn, rendition, item, isPartial ? 'partial' : 'late'));
   }
   putBehind(turn, rendition, item);
   appendSegment(turn, rendition, item, { number: slot.number!, discontinuity: slot.discontinuity });
+}
+
+function listLost(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): void {
+  if (rendition.tail < turn.state.firstNumber) forget(turn, rendition, slot, item, 'partial');
+  else appendSlotGap(turn, rendition, slot);
 }
 
 /** As `listUnseen`, in a rendition that counts alone. */

@@ -53,7 +53,7 @@ function closeEvents({ state, effects }: Turn): void {
   const life = Math.min(...open.map(({ event }) => event.life));
   const events = eventsOf(state).filter(({ event }) => event.life === life);
   const toClose = open.filter(({ event }) => event.life === life);
-  const reason = reasonToClose(state, toClose);
+  const reason = reasonToClose(state, life, toClose);
   if (!reason) return;
   const firstMs = Math.min(...events.map(({ event }) => event.entries.first!.dateMs));
   const stamp = new Date(firstMs).toISOString().replaceAll(/[-:]|\.\d+/g, '');
@@ -79,14 +79,25 @@ const REASONS = {
 
 function reasonToClose(
   state: ChannelState,
+  life: number,
   open: ReturnType<typeof eventsOf>,
 ): keyof typeof REASONS | undefined {
   if (open.length === 0) return undefined;
   const isOver = ({ rendition, event }: (typeof open)[number]): boolean =>
     event.life < state.life || (rendition.storedEnd && rendition.storedTail <= event.entries.tail);
-  if (open.every(isOver)) return 'ended';
+  const isAwaited = (one: RenditionState): boolean => isBehind(state, one);
+  const isComplete = life < state.life || !Object.values(state.renditions).some(isAwaited);
+  if (isComplete && open.every(isOver)) return 'ended';
   if (state.settings.eventSeconds === undefined) return 'unwanted';
-  return open.some(({ event }) => isFull(state, event)) ? 'full' : undefined;
+  return isComplete && open.some(({ event }) => isFull(state, event)) ? 'full' : undefined;
+}
+
+/** More of this life than its event playlist has is here, or will be. */
+function isBehind(state: ChannelState, { arrears, tail, storedTail, recordings }: RenditionState): boolean {
+  const { event } = recordings;
+  const isDone = event?.life === state.life && isFull(state, event);
+  const isUnseen = tail >= state.firstNumber && storedTail < state.firstNumber;
+  return !isDone && (arrears.length > 0 || isUnseen);
 }
 
 export function vodStored({ recordings }: RenditionState): void {

@@ -57,6 +57,7 @@ export class Recordings {
     if (!liveNow) return [...faults, 'a recording of what is not published'];
     if (before) faults.push(...faultsBetween(before, now));
     faults.push(...this.needless(`${live}.m3u8`, now, before));
+    if (view === 'event' && !before) faults.push(...this.openedLate(live!.slice('live/'.length), now));
     faults.push(...faultsAcross(now, liveNow));
     const [first] = liveNow.entries;
     if (now.mediaSequence > first!.number && view === 'dvr')
@@ -96,6 +97,17 @@ export class Recordings {
       );
       return had ? [`rule 6 of DESIGN.md: gap ${number} stands for a segment that was accepted`] : [];
     });
+  }
+
+  /** Nothing that was accepted stands before the first entry of all: an outage at the beginning is caught up with, too. */
+  private openedLate(rendition: string, { entries }: SeenPlaylist): string[] {
+    const [first] = entries;
+    const missing = [...this.#kept].filter(
+      ([, one]) => one.rendition === rendition && one.wallMs < first!.dateMs - 500,
+    );
+    return missing.map(
+      ([id]) => `rule 6 of DESIGN.md: ${id} was accepted, and the event playlist begins behind it`,
+    );
   }
 
   private hasVod(live: string, event: SeenPlaylist): boolean {
