@@ -261,7 +261,9 @@ export function enqueue(
   source[told ? 'told' : 'last'] = { index: id.index, epoch, end, endMs };
   if (told && lost) return;
   if (announcement.type === 'segment') takeMarkers(turn, position, announcement);
-  if (source.changed === id.index && isTagged(rendition, position)) delete source.changed;
+  // From another encode that it takes over from it differs behind that one's tags, too.
+  if (source.changed === id.index && source.instead === undefined && isTagged(rendition, position))
+    delete source.changed;
   if (isBehind(state, rendition, position)) return late(turn, event, id, rendition);
   const { fromStart, toCut, gop } = measure(rendition, announcement, position, state.target!);
   if (gop > 0) {

@@ -275,10 +275,11 @@ export class Audience {
     const variants = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     if (key.endsWith('/index.m3u8')) this.variants.push(variants);
     for (const fault of this.multivariants.faultsOf(key, text, this.seen.newLives)) this.fault(key, fault);
-    // What is not offered any more nobody plays.
+    // What is not offered any more nobody plays; when it is offered again it begins anew.
     for (const other of this.store.texts.keys()) {
-      if (other.endsWith('-iframes.m3u8') && !text.includes(other.slice('live/'.length)))
-        this.store.texts.delete(other);
+      if (!other.endsWith('-iframes.m3u8') || text.includes(other.slice('live/'.length))) continue;
+      this.store.texts.delete(other);
+      this.versions.delete(other);
     }
   }
 

@@ -46,6 +46,8 @@ function seeMultivariant(text: string): SeenMultivariant {
   };
 }
 
+const withoutPictures = (said: string): string => said.replaceAll(/^#EXT-X-I-FRAME-STREAM-INF:.*\n/gm, '');
+
 const isPictures = (what: string): boolean => what.startsWith('EXT-X-I-FRAME-STREAM-INF ');
 
 /** Pictures of what is encrypted from now on are offered no more, by an uploader that was told to encrypt. */
@@ -77,21 +79,24 @@ export class Multivariants {
   #since(key: string, text: string, life: number): string[] {
     const now = seeMultivariant(text);
     const last = this.#last.get(key);
-    this.#last.set(key, { ...now, life });
+    // Who takes over says first what it has found, perhaps of the life before, but for pictures that are not to be offered.
+    const isFound = last !== undefined && withoutPictures(now.said) === withoutPictures(last.said);
+    const of = isFound && now.writer !== last.writer ? last.life : life;
+    this.#last.set(key, { ...now, life: of });
     if (!last) return [];
     if (now.text === last.text) return ['stored again as it was'];
     // That it is another uploader's now must be said first.
     if (now.writer !== last.writer) this.#reason('owner');
     if (now.said === last.said)
       return now.writer === last.writer ? ['stored again, only comments differ'] : [];
-    if (last.life !== life) {
+    if (last.life !== of) {
       this.#before.delete(key);
       this.#reason('life');
       return [];
     }
     const before = this.#before.get(key) ?? new Set();
     this.#before.set(key, before);
-    const faults = this.#changes(last, now);
+    const faults = this.#changes(last, now, key.endsWith('/index.m3u8'));
     // When that uploader is told otherwise, all is as it was.
     if (isWithdrawn(last, now)) before.clear();
     else if (now.firmly !== last.firmly && before.add(last.firmly).has(now.firmly))
@@ -103,7 +108,7 @@ export class Multivariants {
     this.reasons[what] = (this.reasons[what] ?? 0) + 1;
   }
 
-  #changes(last: SeenMultivariant, now: SeenMultivariant): string[] {
+  #changes(last: SeenMultivariant, now: SeenMultivariant, isLive: boolean): string[] {
     const faults: string[] = [];
     let reasons = 0;
     const must = (what: string): void => {
@@ -117,7 +122,7 @@ export class Multivariants {
       if (!other && isPictures(what) && isWithdrawn(last, now)) must('picturesWithdrawn');
       else if (!other) faults.push(`${what} is gone`);
       else {
-        const change = changeOf(what, attributes, other);
+        const change = changeOf(what, attributes, other, isLive);
         faults.push(...change.faults);
         for (const name of change.reasons) must(name);
       }
@@ -128,8 +133,13 @@ export class Multivariants {
   }
 }
 
-/** Tracks never change in these worlds. */
-function changeOf(what: string, last: Attributes, now: Attributes): { faults: string[]; reasons: string[] } {
+/** Tracks never change in these worlds. @param isLive recordings' averages follow the live one's, in steps that may be small */
+function changeOf(
+  what: string,
+  last: Attributes,
+  now: Attributes,
+  isLive: boolean,
+): { faults: string[]; reasons: string[] } {
   const faults: string[] = [];
   const reasons: string[] = [];
   for (const name of new Set([...last.keys(), ...now.keys()])) {
@@ -137,7 +147,7 @@ function changeOf(what: string, last: Attributes, now: Attributes): { faults: st
     if (was === is) continue;
     const change = Number(is) / Number(was) - 1;
     const isRise = name === 'BANDWIDTH' && change > 0;
-    const isFarOff = name === 'AVERAGE-BANDWIDTH' && (change > LEAST_RISE || change < -LEAST_FALL);
+    const isFarOff = name === 'AVERAGE-BANDWIDTH' && (!isLive || change > LEAST_RISE || change < -LEAST_FALL);
     if (isRise || isFarOff) reasons.push(name);
     else if (BANDWIDTHS.includes(name)) faults.push(`${what}: ${name} ${was} → ${is}`);
     else faults.push(`${what}: ${name} was ${was} and is ${is}, and no track has changed`);
