@@ -1,4 +1,4 @@
-export { clientValue, renderDateRange, type DateRange } from './date-range.js';
+export { clientValue, parseDateRange, renderDateRange, type DateRange } from './date-range.js';
 export * from './i-frame-playlist.js';
 export { type Key } from './key.js';
 export { type ParseLimits } from './lines.js';

@@ -1,6 +1,8 @@
+import { parseDateRange, renderDateRange, type DateRange } from '@hls-uplink/hls';
 import { sessionId } from '@hls-uplink/protocol';
 import * as z from 'zod';
 import { MOST_ARREARS, type Arrears, type Listed } from './arrears.js';
+import { MOST_DATE_RANGES } from './date-range.js';
 import { gapUri, segmentName } from './item.js';
 import type { RenditionState } from './state.js';
 import { TICKS_PER_MS } from './ticks.js';
@@ -9,6 +11,17 @@ import { TICKS_PER_MS } from './ticks.js';
 const MOST_CHARACTERS = 32 * 1024;
 
 const count = z.number().int().min(0);
+
+/** What stands behind `#EXT-X-DATERANGE:`. */
+const dateRange = z.string().max(4000).refine(isDateRange);
+
+function isDateRange(text: string): boolean {
+  try {
+    return parseDateRange(text, 1) !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** Consecutive entries that are alike. */
 const run = z.strictObject({
@@ -20,6 +33,8 @@ const run = z.strictObject({
   tag: z.literal(true).optional(),
   /** Session and index of the first; absent of gaps. */
   of: z.tuple([sessionId, count]).optional(),
+  /** What the first brings. */
+  dateRanges: z.array(dateRange).max(MOST_DATE_RANGES).optional(),
   /** They have no final answer: who announced them will do so again. */
   open: z.literal(true).optional(),
   /** EXT-X-KEY, of one alone. */
@@ -56,22 +71,25 @@ export function isWritten(line: ArrearsLine, number: number): boolean {
 }
 
 function runOf({ number, sequence, segment, id }: Listed): Run {
-  const { duration90k, programDateTimeMs = 0, discontinuity, gap, uri, key } = segment;
+  const { duration90k, programDateTimeMs = 0, discontinuity, gap, uri, key, dateRanges = [] } = segment;
   const [, session, index] = NAME.exec(uri) ?? [];
   return {
     at: [number, sequence, 1],
     time: [duration90k, programDateTimeMs],
     ...(discontinuity && { tag: true as const }),
     ...(!gap && session !== undefined && { of: [session, Number(index)] as [string, number] }),
+    ...(dateRanges.length > 0 && { dateRanges: dateRanges.map(attributesOf) }),
     ...(id && { open: true as const }),
     ...(!id && key?.method === 'AES-128' && { key: { ...key } }),
   };
 }
 
+const attributesOf = (range: DateRange): string => renderDateRange(range).replace(/^[^:]*:/, '');
+
 /** With this one more, if it is alike. @returns whether it was */
 function extend(run: Run | undefined, one: Listed): boolean {
   const next = runOf(one);
-  if (!run || run.key || next.key || next.tag || run.open !== next.open) return false;
+  if (!run || run.key || next.key || next.tag || next.dateRanges || run.open !== next.open) return false;
   const [number, sequence, count] = run.at;
   const [ticks, dateMs] = run.time;
   const isNext =
@@ -90,23 +108,25 @@ const dateAt = (dateMs: number, count: number, ticks: number): number =>
 
 /** What has no final answer waits for its bytes, for it will be announced again. */
 export function readArrears(rendition: RenditionState, line: ArrearsLine): Listed[] {
-  return line.flatMap(({ at: [number, sequence, count], time: [ticks, dateMs], tag, of, open, key }) =>
-    Array.from({ length: count }, (_, i): Listed => {
-      const id = of && { session: of[0], index: of[1] + i };
-      const uri = id ? rendition.urlPrefix + segmentName(rendition, id) : gapUri(rendition, number + i);
-      return {
-        number: number + i,
-        sequence: sequence + (tag && i > 0 ? 1 : 0),
-        segment: {
-          uri,
-          duration90k: ticks,
-          programDateTimeMs: dateAt(dateMs, i, ticks),
-          discontinuity: tag === true && i === 0,
-          gap: !id,
-          ...(key && { key }),
-        },
-        ...(open && id && { id, waits: 'bytes' as const }),
-      };
-    }),
+  return line.flatMap(
+    ({ at: [number, sequence, count], time: [ticks, dateMs], tag, of, open, key, dateRanges }) =>
+      Array.from({ length: count }, (_, i): Listed => {
+        const id = of && { session: of[0], index: of[1] + i };
+        const uri = id ? rendition.urlPrefix + segmentName(rendition, id) : gapUri(rendition, number + i);
+        return {
+          number: number + i,
+          sequence: sequence + (tag && i > 0 ? 1 : 0),
+          segment: {
+            uri,
+            duration90k: ticks,
+            programDateTimeMs: dateAt(dateMs, i, ticks),
+            discontinuity: tag === true && i === 0,
+            gap: !id,
+            ...(key && { key }),
+            ...(dateRanges && i === 0 && { dateRanges: dateRanges.map((one) => parseDateRange(one, 1)) }),
+          },
+          ...(open && id && { id, waits: 'bytes' as const }),
+        };
+      }),
   );
 }

@@ -5,10 +5,10 @@ import { fixNumbers } from './discontinuity.js';
 import { jumpTo, leave } from './retention.js';
 import { withdraw } from './item.js';
 import { hasSkipped, liveWindow } from './rendition.js';
-import { answer } from './source.js';
+import { answer, sourcesOf } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
-import { nextSlot, positionOf, slotAbove, slotOf } from './timeline.js';
+import { inSlot, nextSlot, positionOf, slotAbove, slotOf } from './timeline.js';
 import { listUnseen, listUnseenAlone } from './unseen.js';
 
 /** So many windows may wait to be published: they catch up in order. Of more only the last one is published. */
@@ -41,6 +41,7 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
     liveWindow(state),
   );
   if (first <= (windows - 1) * (waiting.length - first)) return;
+  if (!rendition.alone && mayBring(turn, rendition, waiting.slice(0, first) as Slot[])) return;
   if (rendition.alone) skipAlone(turn, rendition, first);
   else skipTo(turn, rendition, waiting[first] as Slot);
   rendition.updatedMs = at;
@@ -56,6 +57,22 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
       seconds: Math.round(waiting.slice(0, first).reduce(addTicks, 0) / TICKS_PER_SECOND),
     },
   });
+}
+
+/**
+ * Recordings are to have what is skipped, and some of it may not have been announced again yet: after an outage of the uploader
+ * siblings come one by one. What does not come by its deadline is lost.
+ */
+function mayBring({ state, at }: Turn, rendition: RenditionState, skipped: readonly Slot[]): boolean {
+  const { name, queue, entries, away, updatedMs } = rendition;
+  return (
+    hasRecordings(state, rendition) &&
+    !away &&
+    // What was announced before a leave comes again with it, and what it began anew with behind it.
+    sourcesOf(state, name).some(({ connected, gone }) => connected || !gone) &&
+    at < updatedMs + 1500 * state.targetDuration! &&
+    skipped.some((slot) => !inSlot(queue.items, slot) && !inSlot(entries, slot))
+  );
 }
 
 const addTicks = (sum: number, { start, end }: { start: number; end: number }): number => sum + end - start;

@@ -51,10 +51,10 @@ function storeNext(rig: Rig, count = 1): void {
 const accepted = (rig: Rig): number[] => sessionProgress(rig.state, sessionOf('low')).accepted;
 const settled = (rig: Rig): number | undefined => sessionProgress(rig.state, sessionOf('low')).settled;
 
-function successor(rig: Rig, settings: Partial<ChannelSettings>): Rig {
+function successor(rig: Rig, settings: Partial<ChannelSettings>, who = ['low']): Rig {
   const all = [...rig.texts, ...rig.recorded, ...rig.iFrames].map(([key, text]) => ({ key, text }));
   const next = new Rig(all, settings, rig.at);
-  next.connect('low');
+  for (const name of who) next.connect(name);
   return next;
 }
 
@@ -198,6 +198,63 @@ describe('dvr and event playlists after an outage of the store', () => {
       [upTo(9), ...range(10, first - 1).map((number) => `${number}G`), ...range(first, 329)].join(' '),
     );
     expect(rig.answers).toHaveLength(330);
+  });
+});
+
+describe('what viewers are told of what the live playlist skipped', () => {
+  test('a date range of it stands in dvr and event, and is no draft of the turn that skipped it, nor lost with a restart', () => {
+    const rig = Rig.live(['low'], 10, BOTH);
+    const pts = 90 * 90_000;
+    const cue = { kind: 'out' as const, eventId: 7, pts, section: 'FC30', immediate: false };
+    rig.store.segment = () => false;
+    for (let i = 10; i < 40; i++) rig.step(['low'], i, i === 15 ? { markers: [cue] } : {});
+    liveIsBack(rig);
+    const next = successor(rig, BOTH);
+    announceAgain(next, range(10, 33));
+    storeNext(rig, 24);
+    for (const one of [rig, next]) one.step(['low'], 40);
+    for (const one of [rig, next])
+      for (const view of ['dvr', 'event'])
+        expect(one.recorded.get(`live/low-${view}.m3u8`)).toContain('#EXT-X-DATERANGE:ID="scte35-');
+  });
+});
+
+describe('dvr and event playlists after an outage of the uploader', () => {
+  /** It was away for 14 segments; its segmenters come back, one a second behind the other. */
+  function back(come: (rig: Rig, who: string) => void): Rig {
+    const who = ['low', 'high'];
+    const before = Rig.live(who, 10, BOTH);
+    before.to(144);
+    const rig = successor(before, BOTH, []);
+    for (const name of who) {
+      rig.connect(name, { renditions: who });
+      come(rig, name);
+      rig.at += 1000;
+    }
+    return rig;
+  }
+  const announceAll = (rig: Rig, name: string): void => {
+    for (let i = 10; i < 24; i++) rig.segment(name, i, 6 * i, 6 * i + 6);
+  };
+
+  test('have no gaps for what the second announces a second later', () => {
+    const rig = back(announceAll);
+    rig.step(['low', 'high'], 24);
+    for (const name of ['low', 'high'])
+      for (const view of ['dvr', 'event'])
+        expect(see(rig.recorded.get(`live/${name}-${view}.m3u8`)!).entries.map(({ gap }) => gap)).toEqual(
+          range(0, 24).map(() => false),
+        );
+    expect(rig.entries('high').split(' ').at(-1)).toBe('24');
+  });
+
+  test('wait no longer than its deadlines for what does not come', () => {
+    const rig = back((one, name) => {
+      if (name === 'low') announceAll(one, name);
+    });
+    rig.to(144 + 20);
+    expect(rig.entries('low').split(' ').at(-1)).toBe('23');
+    expect(rig.entries('high')).toMatch(/23G$/);
   });
 });
 

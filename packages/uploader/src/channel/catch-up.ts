@@ -43,9 +43,17 @@ export function isOwed(state: ChannelState, rendition: RenditionState, number: n
   );
 }
 
+/** Nothing of a draft may come into `Arrears`: what was listed in this very turn may hold some. */
+function undrafted<T>(value: T): T {
+  if (isDraft(value)) return current(value as object) as T;
+  if (Array.isArray(value)) return value.map(undrafted) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, undrafted<unknown>(one)])) as T;
+}
+
 /** An entry that leaves the live playlist. @param sequence before its own tag */
 export function owed(entry: Entry, sequence: number): Listed {
-  const plain = (isDraft(entry) ? current(entry as object) : entry) as Entry;
+  const plain = undrafted(entry);
   const { number, id, gap, waits } = plain;
   return {
     number,

@@ -52,6 +52,52 @@ describe('encoders that run on clocks of their own', () => {
     expect(rig.answers.filter((answer) => !answer.endsWith('published'))).toEqual(['mid/5 late']);
   });
 
+  test('one that was started again before an outage of the uploader is dated by its wall clock, though a sibling comes first', () => {
+    const before = Rig.live(BOTH, 10);
+    const stored = [...before.texts].map(([key, text]) => ({ key, text }));
+    const rig = new Rig(stored, {}, before.at);
+    rig.to(162);
+    rig.connect('low');
+    for (let i = 10; i < 27; i++) rig.segment('low', i, 6 * i, 6 * i + 6);
+    rig.connect('mid');
+    const again = { wallOffMs: 63_000, discontinuity: 'timestamps' as const };
+    for (let i = 10; i < 26; i++)
+      rig.segment('mid', i, 6 * (i - 10), 6 * (i - 9), i === 10 ? again : { wallOffMs: 63_000 });
+    rig.to(165);
+    rig.segment('mid', 26, 96, 102, { wallOffMs: 63_000 });
+    const { dateMs, gap } = rig.playlist('mid').entries.at(-1)!;
+    expect([dateMs - 1_700_000_000_000, gap]).toEqual([159_000, false]);
+    expect(rig.state.renditions['mid']).toMatchObject({ alone: true, misfit: { why: 'clock' } });
+    expect(rig.state.renditions['low']!.alone).toBe(false);
+  });
+
+  test.each(BOTH)(
+    'that drift from the wall clock are known after a restart, when %s is heard first',
+    (first) => {
+      const before = Rig.live(BOTH, 5);
+      for (let i = 5; i < 100; i++) before.step(BOTH, i, { wallOffMs: 100 * (i - 5) });
+      before.step(['low'], 100, { wallOffMs: 9500 });
+      const stored = [...before.texts].map(([key, text]) => ({ key, text }));
+      const rig = new Rig(stored, {}, before.at);
+      for (const name of BOTH) rig.connect(name);
+      rig.to(612);
+      const begin = (name: string): void =>
+        rig.segment(name, name === 'low' ? 101 : 100, 606, 612, {
+          wallOffMs: 9600,
+          ...(name === 'mid' && { discontinuity: 'start' }),
+        });
+      begin(first);
+      begin(first === 'low' ? 'mid' : 'low');
+      for (let i = 102; i < 108; i++) {
+        rig.to(6 * (i + 1));
+        rig.segment('low', i, 6 * i, 6 * i + 6, { wallOffMs: 9600 });
+        rig.segment('mid', i - 1, 6 * i, 6 * i + 6, { wallOffMs: 9600 });
+      }
+      expect(BOTH.map((name) => rig.entries(name))).toEqual(BOTH.map(() => '102 103 104 105 106 107'));
+      expect(rig.reports.join()).not.toContain('align');
+    },
+  );
+
   test('that are all started again one after the other play on, with the same discontinuity sequence', () => {
     const rig = Rig.live(THREE, 0);
     const encoders = THREE.map((name, i) => encoderAt(rig, name, 0.3 * i, 0));

@@ -1,5 +1,5 @@
 import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
-import { besideDate, partClocks } from './parallel.js';
+import { besideDate, partClocks, partNewClock } from './parallel.js';
 import { hasLeft } from './source.js';
 import type { ChannelClock, ChannelState, Epoch, RenditionState, SourceState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
@@ -33,6 +33,7 @@ export function locate(
   const known =
     goOn(state, last, announcement, rendition.frame) ?? recognise(state, last, announcement, rendition.frame);
   if (!known) {
+    partNewClock(turn, rendition, wallMs);
     const clock = { t0: startPts, date0Ms: wallMs };
     const epoch = rendition.alone
       ? beginBeside(state, rendition, clock, wallMs)

@@ -39,6 +39,25 @@ export function partClocks(turn: Turn, rendition: RenditionState, clock: Epoch, 
   }
 }
 
+/**
+ * A new clock of a rendition begins where a sibling has gone on with the one they had for a target duration or more, as after an
+ * outage, when one announces all it has before the other: it counts alone.
+ */
+export function partNewClock(turn: Turn, rendition: RenditionState, wallMs: number): void {
+  const { state } = turn;
+  if (rendition.alone) return;
+  const goesOn = siblings(state, rendition).some(({ queue, entries }) => {
+    const newest = queue.last ?? entries.findLast(({ gap }) => !gap);
+    const epoch = newest && epochOf(state, newest.epoch);
+    return (
+      epoch !== undefined &&
+      wallOf(epoch, epoch.clock.t0) <= wallMs &&
+      wallOf(epoch, newest!.start) >= wallMs + 1000 * state.target!
+    );
+  });
+  if (goesOn) leaveAlignment(turn, rendition, 'clock');
+}
+
 /** A clock that runs beside another is dated as that one is, unless that is published already. */
 function redate({ renditions }: ChannelState, epoch: Epoch, beside: Epoch): void {
   const all = Object.values(renditions);

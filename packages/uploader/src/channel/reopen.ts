@@ -129,9 +129,11 @@ function resume(
   state.target = line.target;
   state.targetDuration = playlist.targetDuration;
   if (playlist.startOffset !== undefined) state.startOffset = playlist.startOffset;
-  for (const [id, t0, date0Ms] of line.clocks) {
-    if (state.epochs.some((epoch) => epoch.id === id)) continue;
-    state.epochs.push({ id, clock: { t0, date0Ms }, seen: { t0, date0Ms } });
+  for (const [id, t0, date0Ms, seenT0 = t0, seenMs = date0Ms] of line.clocks) {
+    const seen = { t0: seenT0, date0Ms: seenMs };
+    const known = state.epochs.find((epoch) => epoch.id === id);
+    if (!known) state.epochs.push({ id, clock: { t0, date0Ms }, seen });
+    else if (known.seen.t0 < seenT0) known.seen = seen;
   }
   rendition.arrears = Arrears.empty.with(readArrears(rendition, line.arrears ?? []));
   rendition.arrearsMs = at;

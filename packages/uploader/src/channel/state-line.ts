@@ -25,8 +25,12 @@ const stateLine = z.strictObject({
   alone: z.boolean(),
   segmentPrefix: z.string().max(100),
   urlPrefix: z.string().max(1000),
-  /** Epoch, its t0, the date of t0. */
-  clocks: z.array(z.tuple([count, ticks, milliseconds])).max(1000),
+  /** Epoch, its t0, the date of t0; and where it was seen last, when by its source's wall clock, which drifts from the dates. */
+  clocks: z
+    .array(
+      z.tuple([count, ticks, milliseconds]).or(z.tuple([count, ticks, milliseconds, ticks, milliseconds])),
+    )
+    .max(1000),
   /** How many entries of another tool stand before those of ours, of which the rest of the line is. */
   adopted: count.optional(),
   /** Of each entry: epoch and start, unwrapped. */
@@ -96,7 +100,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState, a
     alone: rendition.alone,
     segmentPrefix: rendition.segmentPrefix,
     urlPrefix: rendition.urlPrefix,
-    clocks: state.epochs.map(({ id, clock }) => [id, clock.t0, clock.date0Ms]),
+    clocks: state.epochs.map(({ id, clock, seen }) => [id, clock.t0, clock.date0Ms, seen.t0, seen.date0Ms]),
     ...(rendition.adopted && { adopted: rendition.adopted.entries.length }),
     starts: rendition.entries.map((entry) => [entry.epoch, entry.start]),
     longestMs: rendition.entries[0]?.longestMs ?? 0,

@@ -297,7 +297,7 @@ export class Audience {
     const id = `${session}/${index}`;
     // The skip may be forgotten with the uploader that decided it; then a gap stands for what it had dropped.
     if (answer.type === 'dropped' && answer.code === 'backlog') this.#accepted.delete(id);
-    if (answer.type === 'dropped') this.#recordings.dropped(id, answer.code, this.now());
+    if (answer.type === 'dropped') this.#recordings.dropped(id, answer.code);
     const key = this.#putting.get(id);
     this.#putting.delete(id);
     if (key !== undefined && answer.type === 'published' && !this.#shown.has(key.slice('live/'.length)))

@@ -26,9 +26,9 @@ export class Recordings {
     this.#kept.delete(id);
   }
 
-  /** Dropped as soon as it came, or for another reason than that the live playlist has skipped it. */
-  dropped(id: string, code: string, now: number): void {
-    if (code !== 'backlog' || this.#kept.get(id)?.at === now) this.forget(id);
+  /** Dropped for another reason than that the live playlist has skipped it. */
+  dropped(id: string, code: string): void {
+    if (code !== 'backlog') this.forget(id);
   }
 
   /** The operator has been told of segments that are not waited for. */

@@ -36,6 +36,10 @@ export interface WorldOptions {
   spare?: { of: string; encode: 'same' | 'other' };
   /** What else is published, as `--dvr` and `--event` say. */
   recordings?: Pick<ChannelSettings, 'dvr' | 'eventSeconds'>;
+  /** Whether cues come with the stream. */
+  cues?: boolean;
+  /** The reducer is given no state that it may change, as in the daemon. */
+  immutable?: boolean;
   /** How many of the playlists the store refuses at random, 0 … 1. */
   refused?: number;
 }

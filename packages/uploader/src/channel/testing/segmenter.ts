@@ -1,4 +1,4 @@
-import type { Announcement, FinalAnswer, Tracks } from '@hls-uplink/protocol';
+import type { Announcement, FinalAnswer, Marker, Tracks } from '@hls-uplink/protocol';
 import type { SourceFacts } from '../event.js';
 import { PTS_WRAP, type Scene } from './scene.js';
 
@@ -6,6 +6,26 @@ const DRAIN_MS = 30_000;
 
 /** How many of the segments begin anywhere, as those after a forced cut do. */
 const FORCED = 0.005;
+
+const CUE_EVERY = 50 * 90_000;
+const CUE_LASTS = 30 * 90_000;
+
+/** An out point every 50 s of the stream, which all its segmenters see. Unwrapped ticks. */
+function cuesIn(start: number, end: number): Marker[] {
+  const eventId = Math.ceil(start / CUE_EVERY);
+  const pts = eventId * CUE_EVERY;
+  if (pts >= end) return [];
+  return [
+    {
+      kind: 'out',
+      eventId,
+      pts: pts % PTS_WRAP,
+      section: 'FC30',
+      immediate: false,
+      duration90k: CUE_LASTS,
+    },
+  ];
+}
 
 /** One segmenter in simulated time: cuts what the encoder gives it, and keeps what has no final answer. */
 export class Segmenter {
@@ -249,7 +269,7 @@ export class Segmenter {
         bytes: 500 + this.encode,
         pts: key % PTS_WRAP,
       })),
-      markers: [],
+      markers: this.scene.options.cues ? cuesIn(start, end) : [],
     });
   }
 

@@ -1,8 +1,8 @@
 import type { Key } from '@hls-uplink/hls';
 import type { Announcement, SegmentId, Tracks } from '@hls-uplink/protocol';
 import { behindOf, isBehind } from '../catch-up.js';
-import type { Effect, IndexRun, SourceFacts } from '../event.js';
-import { deadline, openChannel, sessionProgress, step } from '../reduce.js';
+import type { ChannelEvent, Effect, IndexRun, SourceFacts } from '../event.js';
+import { deadline, openChannel, reduce, sessionProgress, step } from '../reduce.js';
 import type { ChannelState } from '../state.js';
 import type { Happening, Scene } from './scene.js';
 
@@ -83,9 +83,8 @@ export class Uploader {
     if (!this.state) return;
     this.scene.happened.events++;
     const { phase } = this.state;
-    const { state } = this;
-    const effects = step(state, { ...happening, at: this.scene.time.now });
-    if (phase === 'live' && state.phase === 'ended') this.ended();
+    const effects = this.take({ ...happening, at: this.scene.time.now } as ChannelEvent);
+    if (phase === 'live' && this.state.phase === 'ended') this.ended();
     for (const effect of effects) this.perform(effect);
     const due = this.state && deadline(this.state);
     if (due !== undefined && due !== this.tickAt) {
@@ -97,6 +96,13 @@ export class Uploader {
         this.happen({ type: 'tick' });
       });
     }
+  }
+
+  private take(event: ChannelEvent): Effect[] {
+    if (!this.scene.options.immutable) return step(this.state!, event);
+    const { state, effects } = reduce(this.state!, event);
+    this.state = state;
+    return effects;
   }
 
   /** A segmenter announces; a journalled announcement is replayed after a restart. */

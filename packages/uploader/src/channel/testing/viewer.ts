@@ -20,6 +20,8 @@ export interface SeenPlaylist {
   type?: string;
   endList: boolean;
   entries: SeenEntry[];
+  /** EXT-X-DATERANGE tags, wherever they stand. */
+  dateRanges: string[];
 }
 
 function keyOf(line: string): string {
@@ -60,6 +62,7 @@ export function see(text: string): SeenPlaylist {
     ...(/^#EXT-X-PLAYLIST-TYPE:/m.test(text) && { type: /^#EXT-X-PLAYLIST-TYPE:(.*)$/m.exec(text)![1]! }),
     endList: text.includes('\n#EXT-X-ENDLIST'),
     entries,
+    dateRanges: text.split('\n').filter((line) => line.startsWith('#EXT-X-DATERANGE:')),
   };
 }
 
@@ -129,7 +132,20 @@ export function faultsBetween(before: SeenPlaylist, now: SeenPlaylist): string[]
   if (now.mediaSequence > before.mediaSequence && total(now) < 3 * now.targetDuration) {
     faults.push(`rule 9: only ${total(now)} s left`);
   }
-  return faults;
+  return [...faults, ...faultsOfDateRanges(before, now)];
+}
+
+/** A date range stays while it maps to what is listed, and stands there once. */
+function faultsOfDateRanges(before: SeenPlaylist, now: SeenPlaylist): string[] {
+  const firstMs = now.entries[0]?.dateMs ?? 0;
+  const gone = before.dateRanges.filter((tag) => {
+    const [, start, seconds] = /START-DATE="([^"]*)".*?DURATION=([\d.]+)/.exec(tag) ?? [];
+    return Date.parse(start!) + 1000 * Number(seconds) > firstMs && !now.dateRanges.includes(tag);
+  });
+  return [
+    ...gone.map((tag) => `rule 17: ${tag} is gone`),
+    ...(new Set(now.dateRanges).size < now.dateRanges.length ? ['rule 17: a date range twice'] : []),
+  ];
 }
 
 /** What two renditions of one channel must have in common where both list the same number (HLS-RULES 20). */
