@@ -90,7 +90,6 @@ function recognise(
   { startPts, discontinuity, wallClock }: Segment | Gap,
   frame: number,
 ): Known | undefined {
-  const within = (state.target ?? 0) * TICKS_PER_SECOND;
   // Its own host's clock first: another's may have been set otherwise.
   const mine = last?.endMs !== undefined && last.epoch! >= state.firstEpoch && epochOf(state, last.epoch!);
   const candidates = [
@@ -98,12 +97,34 @@ function recognise(
     ...state.epochs.toReversed().map((epoch) => ({ epoch, seen: epoch.seen })),
   ];
   for (const { epoch, seen } of candidates) {
-    const expected = seen.t0 + (Date.parse(wallClock) - seen.date0Ms) * TICKS_PER_MS;
-    const start = unwrapNear(startPts, expected);
-    if (Math.abs(start - expected) > within) continue;
+    const start = startBy(state, seen, { startPts, wallClock });
+    if (start === undefined) continue;
     const own = last?.end !== undefined && last.epoch === epoch.id && epoch.id >= state.firstEpoch;
     if (own && (discontinuity === 'timestamps' || start < last.end! - frame)) continue;
     return { epoch, start, touches: false };
+  }
+  return undefined;
+}
+
+/** Unwrapped, where its wall clock maps to that within one target duration; else undefined. */
+function startBy(
+  { target = 0 }: ChannelState,
+  seen: ChannelClock,
+  { startPts, wallClock }: Pick<Segment, 'startPts' | 'wallClock'>,
+): number | undefined {
+  const expected = seen.t0 + (Date.parse(wallClock) - seen.date0Ms) * TICKS_PER_MS;
+  const start = unwrapNear(startPts, expected);
+  return Math.abs(start - expected) <= target * TICKS_PER_SECOND ? start : undefined;
+}
+
+/** The newest clock of this life to which its wall clock maps. */
+export function recallClock(
+  state: ChannelState,
+  announcement: Segment | Gap,
+): { epoch: Epoch; start: number } | undefined {
+  for (const epoch of state.epochs.toReversed()) {
+    const start = epoch.id >= state.firstEpoch ? startBy(state, epoch.seen, announcement) : undefined;
+    if (start !== undefined) return { epoch, start };
   }
   return undefined;
 }

@@ -1,8 +1,8 @@
 import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
-import { epochOf, wallOf } from './epoch.js';
+import { epochOf, recallClock, wallOf } from './epoch.js';
 import { activeOf, compareEncodes, isAlike, isSpare } from './encode.js';
 import { answer, sourcesOf } from './source.js';
-import type { ChannelState, Entry, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
+import type { ChannelState, Entry, Epoch, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 import type { Position } from './timeline.js';
 
@@ -68,43 +68,41 @@ export function putAside(
 }
 
 /**
- * Where the same encode as the active one goes on, by what the rendition has last, or has of the clock before; undefined when
- * it has nothing, or nothing near.
+ * Where the same encode as the active one goes on, by what the rendition has last, or has of the clock before, or by the clock
+ * that its wall clock maps to when the rendition has nothing of that any more; undefined when it has nothing, or nothing near.
  */
 export function placeSpare(
   state: ChannelState,
   rendition: RenditionState,
   { announcement, contiguous }: Spare,
 ): Position | undefined {
-  const { startPts, endPts } = announcement;
-  const near = nearestOf(state, rendition, announcement);
-  if (!near) return undefined;
-  const start = unwrapNear(startPts, near.end);
-  return { epoch: near.epoch, start, end: start + ptsDuration(startPts, endPts), contiguous };
-}
-
-/**
- * The newest of the rendition, unless its wall clock says that it is on a clock before; what is nearest when the newest is too far
- * away, for a new clock has begun meanwhile.
- */
-function nearestOf(
-  state: ChannelState,
-  rendition: RenditionState,
-  { startPts, wallClock }: Segment | Gap,
-): Entry | Item | undefined {
   const newest = newestOf(state, rendition);
   if (!newest) return undefined;
+  const { startPts, endPts, wallClock } = announcement;
   const all = [newest, ...rendition.entries, ...rendition.queue.items];
   const near = all.filter(({ end }) => isNear(state, startPts, end));
-  const awayMs = ({ epoch, end }: Entry | Item): number =>
-    Math.abs(wallOf(epochOf(state, epoch)!, unwrapNear(startPts, end)) - Date.parse(wallClock));
-  const told = near.filter((one) => awayMs(one) <= targetMs(state));
-  if (near[0] === newest && (told[0] === newest || told.length === 0)) return newest;
+  const awayMs = (epoch: Epoch, start: number): number =>
+    Math.abs(wallOf(epoch, start) - Date.parse(wallClock));
+  const told = near.filter(
+    ({ epoch, end }) => awayMs(epochOf(state, epoch)!, unwrapNear(startPts, end)) <= 1000 * state.target!,
+  );
+  const at = (epoch: number, start: number): Position => ({
+    epoch,
+    start,
+    end: start + ptsDuration(startPts, endPts),
+    contiguous,
+  });
+  if (told.length === 0) {
+    const known = recallClock(state, announcement);
+    if (known) return at(known.epoch.id, known.start);
+  }
   const away = ({ end }: Entry | Item): number => Math.abs(unwrapNear(startPts, end) - end);
   const candidates = told.length > 0 ? told : near;
-  return candidates.length === 0
-    ? undefined
-    : candidates.reduce((best, one) => (away(one) < away(best) ? one : best));
+  if (candidates.length === 0) return undefined;
+  const best = candidates.includes(newest)
+    ? newest
+    : candidates.reduce((one, other) => (away(other) < away(one) ? other : one));
+  return at(best.epoch, unwrapNear(startPts, best.end));
 }
 
 /** No farther than spares may wait; else it is on another clock. */

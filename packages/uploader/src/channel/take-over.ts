@@ -91,8 +91,11 @@ function judge(
     if (listed && listed.number > rendition.storedTail) return WAIT;
     return { verdict: 'drop', code: listed?.gap ? 'late' : 'duplicate' };
   }
-  if (!last && rendition.tail >= state.firstNumber && queue.first && place.end <= queue.first.start + frame)
-    return { verdict: 'drop', code: 'backlog' };
+  const { first } = queue;
+  const isSkipped =
+    first !== undefined &&
+    (place.epoch < first.epoch || (place.epoch === first.epoch && place.end <= first.start + frame));
+  if (!last && rendition.tail >= state.firstNumber && isSkipped) return { verdict: 'drop', code: 'backlog' };
   const rival = queue.items.find(
     ({ epoch, start, end }) =>
       epoch === place.epoch && start < place.end - frame && end > place.start + frame,
