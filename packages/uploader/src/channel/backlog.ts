@@ -1,9 +1,11 @@
 import { windowStart } from '@hls-uplink/hls';
+import { MOST_ARREARS } from './arrears.js';
 import { hasRecordings } from './catch-up.js';
 import { carryDateRanges } from './date-range.js';
 import { fixNumbers } from './discontinuity.js';
 import { jumpTo, leave } from './retention.js';
 import { withdraw } from './item.js';
+import { isPublished } from './partial.js';
 import { hasSkipped, liveWindow } from './rendition.js';
 import { answer, sourcesOf } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
@@ -60,18 +62,23 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
 }
 
 /**
- * Recordings are to have what is skipped, and some of it may not have been announced again yet: after an outage of the uploader
- * siblings come one by one. What does not come by its deadline is lost.
+ * Recordings are to have what is skipped, and some of it may not have been announced yet: its source is away, or comes after its
+ * siblings when the uploader is there again. It is lost when it does not come by its deadline, which is counted as ever.
  */
 function mayBring({ state, at }: Turn, rendition: RenditionState, skipped: readonly Slot[]): boolean {
   const { name, queue, entries, away, updatedMs } = rendition;
+  const patienceMs = 1500 * state.targetDuration!;
+  const overdue = at >= updatedMs + patienceMs;
+  // What was announced before a leave comes again with it, and what it began anew with behind it.
+  const isGone = sourcesOf(state, name).every(({ connected, gone }) => !connected && gone);
+  const isAwaited = (slot: Slot): boolean =>
+    !inSlot(queue.items, slot) && !inSlot(entries, slot) && !(overdue && isPublished(state, rendition, slot));
   return (
     hasRecordings(state, rendition) &&
     !away &&
-    // What was announced before a leave comes again with it, and what it began anew with behind it.
-    sourcesOf(state, name).some(({ connected, gone }) => connected || !gone) &&
-    at < updatedMs + 1500 * state.targetDuration! &&
-    skipped.some((slot) => !inSlot(queue.items, slot) && !inSlot(entries, slot))
+    skipped.length <= MOST_ARREARS &&
+    (!isGone || at < state.openedMs + patienceMs) &&
+    skipped.some(isAwaited)
   );
 }
 
