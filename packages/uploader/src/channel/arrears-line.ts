@@ -2,7 +2,6 @@ import { parseDateRange, renderDateRange, type DateRange } from '@hls-uplink/hls
 import { sessionId } from '@hls-uplink/protocol';
 import * as z from 'zod';
 import { MOST_ARREARS, type Arrears, type Listed } from './arrears.js';
-import { MOST_DATE_RANGES } from './date-range.js';
 import { gapUri, segmentName } from './item.js';
 import type { RenditionState } from './state.js';
 import { TICKS_PER_MS } from './ticks.js';
@@ -34,7 +33,7 @@ const run = z.strictObject({
   /** Session and index of the first; absent of gaps. */
   of: z.tuple([sessionId, count]).optional(),
   /** What the first brings. */
-  dateRanges: z.array(dateRange).max(MOST_DATE_RANGES).optional(),
+  dateRanges: z.array(dateRange).max(1000).optional(),
   /** They have no final answer: who announced them will do so again. */
   open: z.literal(true).optional(),
   /** EXT-X-KEY, of one alone. */

@@ -30,12 +30,12 @@ function isDue(state: ChannelState, rendition: RenditionState, view: RecordingVi
 export const hasRecordings = (state: ChannelState, rendition: RenditionState): boolean =>
   RECORDING_VIEWS.some((view) => isDue(state, rendition, view));
 
-/** A recording is to have it, and has it not: it must not go with the live window. */
+/** A recording is to have it, and no stored version has it: it must not go with the live window. */
 export function isOwed(state: ChannelState, rendition: RenditionState, number: number): boolean {
   const { firstNumber, life } = state;
   const tailOf = (view: RecordingView): number => {
     const recording = rendition.recordings[view];
-    return recording?.life === life ? recording.entries.tail : -1;
+    return recording?.life === life ? recording.storedTail : -1;
   };
   return (
     number >= firstNumber &&

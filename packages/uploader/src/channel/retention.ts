@@ -16,6 +16,9 @@ export function leave(state: ChannelState, rendition: RenditionState, count: num
   const removed = rendition.entries.splice(0, count);
   const due: Listed[] = [];
   for (const entry of removed) {
+    // Who fetched it by this playlist plays it as long as by a recording that it leaves later.
+    const { dvr } = rendition.recordings;
+    if (dvr) dvr.longestMs = Math.max(dvr.longestMs, entry.longestMs);
     if (isOwed(state, rendition, entry.number)) due.push(owed(entry, rendition.discontinuitySequence));
     else if (!isRecorded(rendition, state.life, entry.number)) remove(rendition, leftKey(entry));
     if (entry.discontinuity) rendition.discontinuitySequence++;

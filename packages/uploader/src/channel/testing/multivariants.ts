@@ -61,10 +61,16 @@ export class Multivariants {
   /** How often it changed for what. */
   readonly reasons: Record<string, number> = {};
   readonly #last = new Map<string, SeenMultivariant & { life: number }>();
+  readonly #missed = new Set<string>();
   /** What each has said in this life. */
   readonly #before = new Map<string, Set<string>>();
 
   constructor(private readonly store: StoredObjects) {}
+
+  /** One version was not stored: the next follows it, and may be near to the one before. */
+  missed(key: string): void {
+    this.#missed.add(key);
+  }
 
   /** @param life that the media playlists are in */
   faultsOf(key: string, text: string, life: number): string[] {
@@ -96,7 +102,7 @@ export class Multivariants {
     }
     const before = this.#before.get(key) ?? new Set();
     this.#before.set(key, before);
-    const faults = this.#changes(last, now, key.endsWith('/index.m3u8'));
+    const faults = this.#changes(last, now, !this.#missed.delete(key) && key.endsWith('/index.m3u8'));
     // When that uploader is told otherwise, all is as it was.
     if (isWithdrawn(last, now)) before.clear();
     else if (now.firmly !== last.firmly && before.add(last.firmly).has(now.firmly))
@@ -108,7 +114,7 @@ export class Multivariants {
     this.reasons[what] = (this.reasons[what] ?? 0) + 1;
   }
 
-  #changes(last: SeenMultivariant, now: SeenMultivariant, isLive: boolean): string[] {
+  #changes(last: SeenMultivariant, now: SeenMultivariant, isNext: boolean): string[] {
     const faults: string[] = [];
     let reasons = 0;
     const must = (what: string): void => {
@@ -122,7 +128,7 @@ export class Multivariants {
       if (!other && isPictures(what) && isWithdrawn(last, now)) must('picturesWithdrawn');
       else if (!other) faults.push(`${what} is gone`);
       else {
-        const change = changeOf(what, attributes, other, isLive);
+        const change = changeOf(what, attributes, other, isNext);
         faults.push(...change.faults);
         for (const name of change.reasons) must(name);
       }
@@ -133,12 +139,12 @@ export class Multivariants {
   }
 }
 
-/** Tracks never change in these worlds. @param isLive recordings' averages follow the live one's, in steps that may be small */
+/** Tracks never change in these worlds. @param isNext of the live one, behind what it said last; else averages may follow in small steps */
 function changeOf(
   what: string,
   last: Attributes,
   now: Attributes,
-  isLive: boolean,
+  isNext: boolean,
 ): { faults: string[]; reasons: string[] } {
   const faults: string[] = [];
   const reasons: string[] = [];
@@ -147,7 +153,7 @@ function changeOf(
     if (was === is) continue;
     const change = Number(is) / Number(was) - 1;
     const isRise = name === 'BANDWIDTH' && change > 0;
-    const isFarOff = name === 'AVERAGE-BANDWIDTH' && (!isLive || change > LEAST_RISE || change < -LEAST_FALL);
+    const isFarOff = name === 'AVERAGE-BANDWIDTH' && (!isNext || change > LEAST_RISE || change < -LEAST_FALL);
     if (isRise || isFarOff) reasons.push(name);
     else if (BANDWIDTHS.includes(name)) faults.push(`${what}: ${name} ${was} → ${is}`);
     else faults.push(`${what}: ${name} was ${was} and is ${is}, and no track has changed`);

@@ -165,11 +165,14 @@ export class Uploader {
       case 'put-multivariant':
         if (this.encrypts && effect.text.includes('I-FRAME'))
           this.scene.audience.fault(effect.key, 'rule 21: I-frames of what is encrypted');
-        return this.putText(took, effect.key, effect.text, (stored) => ({
-          type: stored ? 'multivariant-stored' : 'multivariant-failed',
-          view: effect.view,
-          version: effect.version,
-        }));
+        return this.putText(took, effect.key, effect.text, (stored) => {
+          if (!stored) this.scene.audience.multivariants.missed(effect.key);
+          return {
+            type: stored ? 'multivariant-stored' : 'multivariant-failed',
+            view: effect.view,
+            version: effect.version,
+          };
+        });
       case 'delete':
         for (const key of effect.keys) this.scene.audience.removed(key);
         return this.scene.time.at(
