@@ -140,6 +140,18 @@ describe('encoders that run on clocks of their own', () => {
     expect(rig.entries('low')).not.toMatch(/G/);
   });
 
+  test('one for all whose last segments begin when it begins again is one epoch, though they come one rendition after the other', () => {
+    const rig = Rig.live(BOTH, 3);
+    rig.to(32);
+    for (const name of BOTH) {
+      rig.segment(name, 3, 18, 24);
+      rig.segment(name, 4, 24, 24.5, { ended: 'leave' });
+      rig.segment(name, 5, 1.48, 7.48, { wallOffMs: 22_520, discontinuity: 'start' });
+    }
+    expect(BOTH.map((name) => rig.state.renditions[name]!.alone)).toEqual([false, false]);
+    for (const name of BOTH) expect(rig.entries(name)).toBe('0 1 2 3 4 5D');
+  });
+
   test('one that stays away is followed by gaps, and comes back on its clock or a new one', () => {
     const rig = Rig.live(BOTH, 0);
     const low = encoderAt(rig, 'low', 0, 0);

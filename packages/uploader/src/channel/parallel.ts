@@ -33,7 +33,7 @@ export function partClocks(turn: Turn, rendition: RenditionState, clock: Epoch, 
   for (const other of siblings(state, rendition)) {
     const newest = other.queue.last ?? other.entries.at(-1);
     const epoch = newest && newest.epoch > clock.id ? epochOf(state, newest.epoch) : undefined;
-    if (!epoch || wallOf(epoch, epoch.clock.t0) > wallMs) continue;
+    if (!epoch || wallOf(epoch, epoch.clock.t0) >= wallMs) continue;
     redate(state, epoch, clock);
     leaveAlignment(turn, other, 'clock');
   }

@@ -18,6 +18,7 @@ const recordingLine = z.strictObject({
   life: count,
   longestMs: z.number(),
   stated: z.tuple([count, count]).optional(),
+  closed: z.literal(true).optional(),
   left: z
     .array(z.tuple([z.string().max(300), count, count, z.number()]))
     .max(MOST_DEPARTED)
@@ -29,7 +30,7 @@ export function writeRecordingLine(
   { settings, term }: ChannelState,
   view: RecordingView,
   { name }: RenditionState,
-  { life, longestMs, stated }: Recording,
+  { life, longestMs, stated, closed }: Recording,
   left: DepartedRun[],
 ): string {
   const line: RecordingLine = {
@@ -41,6 +42,7 @@ export function writeRecordingLine(
     life,
     longestMs,
     ...(stated && { stated: [stated.bandwidth, stated.average] }),
+    ...(closed && { closed }),
     left,
   };
   return COMMENT_PREFIX + JSON.stringify(line);

@@ -339,12 +339,46 @@ describe('the event playlist', () => {
     expect(Math.min(...deleted(next))).toBe(57);
   });
 
-  test('that a crash kept from being closed is closed by the successor, under the same names', () => {
+  /** ENDLIST does not reach the event playlists any more once there is a VOD. */
+  function holdEnd(rig: Rig): void {
+    rig.store.recording = (view) => (view === 'event' && vods(rig).length > 0 ? 'held' : 'stored');
+  }
+
+  test('makes the same VOD after a crash, though the live ones have gone on and not all were full', () => {
+    const BOTH = ['low', 'mid'];
+    const settings = { eventSeconds: 180 };
+    const rig = Rig.live(BOTH, 0, settings);
+    // The other one begins late.
+    for (let i = 0; i < 5; i++) rig.step(['low'], i);
+    holdEnd(rig);
+    for (let i = 5; i < 32; i++) rig.step(BOTH, i);
+    const names = vods(rig);
+    expect(names).toHaveLength(3);
+    const next = successor(rig, settings);
+    next.step(['low'], 32);
+    expect(vods(next)).toEqual(names);
+    for (const key of names) expect(next.recorded.get(key)).toBe(rig.recorded.get(key));
+    for (const name of BOTH)
+      expect(next.recorded.get(`live/${name}-event.m3u8`)).toMatch(/\n#EXT-X-ENDLIST\n$/);
+  });
+
+  test('is VOD only once it says in the store that it is closed', () => {
     const rig = run(EVENT, 20);
     rig.store.recording = (view) => (view === 'event' ? 'held' : 'stored');
     end(rig, 20);
+    expect(vods(rig)).toEqual([]);
+    const next = successor(rig, EVENT);
+    expect(vods(next)).toHaveLength(2);
+    expect(text(next, 'event')).toMatch(/\n#EXT-X-ENDLIST\n$/);
+  });
+
+  test('that a crash kept from being closed is closed by the successor, under the same names', () => {
+    const rig = run(EVENT, 20);
+    holdEnd(rig);
+    end(rig, 20);
     expect(text(rig, 'event')).not.toContain('ENDLIST');
     const names = vods(rig);
+    expect(names).toHaveLength(2);
     const next = successor(rig, EVENT);
     expect(vods(next)).toEqual(names);
     for (const key of names) expect(next.recorded.get(key)).toBe(rig.recorded.get(key));

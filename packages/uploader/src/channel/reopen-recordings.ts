@@ -90,7 +90,7 @@ function readRecording(
     const entries = RecordedEntries.read(mediaSequence, discontinuitySequence, segments);
     if (line.life > state.life || entries.count === 0 || entries.tail > rendition.storedTail)
       throw new Error('it lists what the live playlist does not know of');
-    const { life, longestMs, stated, left } = line;
+    const { life, longestMs, stated, closed = endList, left } = line;
     const recording: Recording = {
       ...newRecording({ life, targetDuration, ...(startOffset !== undefined && { startOffset }) }, view, 0),
       independent: independentSegments,
@@ -98,7 +98,7 @@ function readRecording(
       dateRanges: segments.flatMap(({ dateRanges = [] }) => dateRanges),
       longestMs,
       ...(stated && { stated: { bandwidth: stated[0], average: stated[1] } }),
-      closed: endList,
+      closed,
       vodStored: endList,
       endList,
       isThere: true,

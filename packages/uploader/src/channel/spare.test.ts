@@ -14,6 +14,18 @@ const reopened = ({ texts, at }: Rig): Rig =>
     {},
     at,
   );
+/** Segments of an encoder that begins again at this second, with these timestamps. */
+function newClock(
+  rig: Rig,
+  sources: string[],
+  { second, index, count, from = 0 }: { second: number; index: number; count: number; from?: number },
+): void {
+  for (let i = 0; i < count; i++) {
+    rig.to(second + 6 * (i + 1));
+    const more = { wallOffMs: 1000 * (second - from), ...(i === 0 && { discontinuity: 'start' as const }) };
+    for (const who of sources) rig.segment(who, index + i, from + 6 * i, from + 6 * (i + 1), more);
+  }
+}
 const whole = (rig: Rig): void => {
   for (const name of ['low', 'mid']) expect(rig.entries(name)).not.toMatch(/[DG]/);
   expect(rig.entries('low')).toBe(rig.entries('mid'));
@@ -234,6 +246,37 @@ describe('two sources of the same encode', () => {
     again.connect('mid');
     for (let i = 8; i < 12; i++) again.step(['mid', 'low~b'], i);
     whole(again);
+  });
+
+  test('what comes of the clock before, later by its timestamps than the new clock is, does not wait for that', () => {
+    const before = Rig.live(ALL, 6);
+    for (let i = 6; i < 10; i++) before.step(['low', 'mid'], i);
+    const rig = reopened(before);
+    for (const who of ALL) rig.connect(who, { renditions: ['low', 'mid'] });
+    newClock(rig, ['low', 'mid'], { second: 100, index: 10, count: 2, from: 42 });
+    for (let i = 6; i < 10; i++) rig.segment('low~b', i, 6 * i, 6 * (i + 1));
+    expect(rig.state.sources[sessionOf('low~b')]).toMatchObject({ same: true });
+    expect(rig.answers.filter((answer) => /^low~b/.test(answer))).toEqual(
+      [6, 7, 8, 9].map((i) => `low~b/${i} duplicate`),
+    );
+  });
+
+  test('a skip leaves nothing waiting of what it goes over, to be taken for what is of a new clock', () => {
+    const rig = Rig.live(ALL, 6);
+    rig.store.segment = () => false;
+    for (let i = 6; i < 8; i++) rig.step(ALL, i);
+    leave(rig, 'low', 8);
+    for (let i = 8; i < 12; i++) rig.step(['low~b', 'mid'], i);
+    newClock(rig, ['low~b', 'mid'], { second: 72, index: 12, count: 8 });
+    expect(rig.reports.join()).toContain('all but the last is dropped');
+    expect(rig.answers.filter((answer) => /^low~b\/[67]/.test(answer))).toEqual([
+      'low~b/6 backlog',
+      'low~b/7 backlog',
+    ]);
+    const [low, mid] = ['low', 'mid'].map((name) =>
+      rig.state.renditions[name]!.queue.items.map(({ slot }) => slot),
+    );
+    expect(low).toEqual(mid);
   });
 
   test('repeated announcements change nothing', () => {

@@ -177,6 +177,8 @@ export interface Recording {
   stated?: { bandwidth: number; average: number };
   /** It grows no more. */
   closed: boolean;
+  /** Of an event playlist: the first version that says so; absent where one is read back that did. */
+  closedVersion?: number;
   /** The VOD playlist of it is stored. */
   vodStored: boolean;
   /** Of an event playlist only when its VOD is stored: whoever reads it back knows by that. */

@@ -14,7 +14,7 @@ import {
   placeSpare,
   standbyOf,
 } from './spare.js';
-import type { ChannelState, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
+import type { ChannelState, Entry, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
 import { unwrapNear } from './ticks.js';
 import { firstIndex, neighbours, type Position } from './timeline.js';
 
@@ -85,8 +85,10 @@ function judge(
   if (!place) return active ? { verdict: 'take' } : WAIT;
   const { frame, queue, entries } = rendition;
   const last = rendition.tail >= state.firstNumber ? entries.at(-1) : undefined;
-  if (last && last.epoch >= place.epoch && place.start < last.end - frame) {
-    const listed = entries.find((entry) => entry.epoch >= place.epoch && entry.end > place.start + frame);
+  const goesBeyond = ({ epoch, end }: Entry): boolean =>
+    epoch > place.epoch || (epoch === place.epoch && end > place.start + frame);
+  if (last && goesBeyond(last)) {
+    const listed = entries.find(goesBeyond);
     // Until viewers have it from the other source, it may yet be needed.
     if (listed && listed.number > rendition.storedTail) return WAIT;
     return { verdict: 'drop', code: listed?.gap ? 'late' : 'duplicate' };

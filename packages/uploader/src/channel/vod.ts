@@ -12,10 +12,11 @@ const eventsOf = (state: ChannelState): { rendition: RenditionState; event: Reco
   });
 
 /**
- * A stream that has ended, or is as long as its event playlists may be, becomes VOD: a playlist of another name with all of
- * its entries (the type of a playlist never changes, RFC 8216 §6.2.1), then a multivariant one, and at last ENDLIST in the
- * event playlists. So who reads one back with ENDLIST knows that its VOD has been stored, and when anything fails before,
- * all is done again.
+ * A stream that has ended, or is as long as its event playlists may be, becomes VOD. First the event playlists say in the store
+ * that they are closed, so that whoever goes on makes the same of them: the live ones go on meanwhile. Then comes a playlist of
+ * another name with all of its entries (the type of a playlist never changes, RFC 8216 §6.2.1), then a multivariant one, and at
+ * last ENDLIST in the event playlists. So who reads one back with ENDLIST knows that its VOD has been stored, and when anything
+ * fails before, all is done again.
  */
 export function makeVod(turn: Turn): void {
   const { state, effects } = turn;
@@ -23,6 +24,7 @@ export function makeVod(turn: Turn): void {
   const { vod } = state;
   if (!vod || vod.isDone) return;
   const closed = eventsOf(state).filter(({ event }) => event.closed);
+  if (closed.some(({ event }) => event.storedVersion < (event.closedVersion ?? 0))) return;
   for (const { rendition, event } of closed) {
     if (event.vodStored || event.vodInFlight) continue;
     event.vodInFlight = true;
@@ -47,22 +49,24 @@ export function makeVod(turn: Turn): void {
   vod.isDone = closed.every(({ event }) => event.storedEnd);
 }
 
-/** All of one life together, when there is a reason. */
+/** All of one life together, when there is a reason; what a forerunner has closed goes on. */
 function closeEvents({ state, effects }: Turn): void {
-  const open = eventsOf(state).filter(({ event }) => !event.closed);
-  const life = Math.min(...open.map(({ event }) => event.life));
+  const pending = eventsOf(state).filter(({ event }) => !event.vodStored);
+  const life = Math.min(...pending.map(({ event }) => event.life));
   const events = eventsOf(state).filter(({ event }) => event.life === life);
-  const toClose = open.filter(({ event }) => event.life === life);
-  const reason = reasonToClose(state, life, toClose);
-  if (!reason) return;
+  const toClose = events.filter(({ event }) => !event.closed);
+  const reason = reasonToClose(state, life, events);
+  if (pending.length === 0 || (toClose.length > 0 && !reason)) return;
   const firstMs = Math.min(...events.map(({ event }) => event.entries.first!.dateMs));
   const stamp = new Date(firstMs).toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  for (const { event } of toClose) event.closed = true;
+  for (const { event } of toClose)
+    Object.assign(event, { closed: true, closedVersion: event.version + 1, dirty: true });
   const renditions = events.map(({ rendition }) => rendition);
   const statedOf = ({ recordings, stated }: RenditionState): NonNullable<typeof stated> =>
     recordings.event?.stated ?? stated ?? { bandwidth: 1, average: 1 };
   const text = multivariantText(state, renditions, { keyOf: (one) => vodKey(one, stamp), statedOf });
   state.vod = { stamp, text, isDone: false };
+  if (toClose.length === 0 || !reason) return;
   effects.push({
     type: 'report',
     level: reason === 'ended' ? 'info' : 'warn',
@@ -80,16 +84,15 @@ const REASONS = {
 function reasonToClose(
   state: ChannelState,
   life: number,
-  open: ReturnType<typeof eventsOf>,
+  events: ReturnType<typeof eventsOf>,
 ): keyof typeof REASONS | undefined {
-  if (open.length === 0) return undefined;
-  const isOver = ({ rendition, event }: (typeof open)[number]): boolean =>
+  const isOver = ({ rendition, event }: (typeof events)[number]): boolean =>
     event.life < state.life || (rendition.storedEnd && rendition.storedTail <= event.entries.tail);
   const isAwaited = (one: RenditionState): boolean => isBehind(state, one);
   const isComplete = life < state.life || !Object.values(state.renditions).some(isAwaited);
-  if (isComplete && open.every(isOver)) return 'ended';
+  if (isComplete && events.every(isOver)) return 'ended';
   if (state.settings.eventSeconds === undefined) return 'unwanted';
-  return isComplete && open.some(({ event }) => isFull(state, event)) ? 'full' : undefined;
+  return isComplete && events.some(({ event }) => isFull(state, event)) ? 'full' : undefined;
 }
 
 /** More of this life than its event playlist has is here, or will be. */
