@@ -96,7 +96,8 @@ export function followSequence(
   dateMs: number,
   own: boolean,
 ): boolean {
-  if (rendition.entries.length === 0) {
+  // Recordings go on where it was: they can be told by tags alone.
+  if (rendition.entries.length === 0 && rendition.arrears.length === 0) {
     const before = sequenceAt(state, dateMs) - (own ? 1 : 0);
     rendition.discontinuitySequence = Math.max(rendition.discontinuitySequence, before);
   }
