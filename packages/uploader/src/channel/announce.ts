@@ -1,4 +1,5 @@
 import {
+  PTS_MODULUS,
   ptsDuration,
   type Announcement,
   type Gap,
@@ -241,8 +242,11 @@ export function enqueue(
   if (!told) rendition.away = false;
   const lost = event === 'refused' || announcement.type === 'gap';
   const longest = (state.targetDuration ?? 3 * state.target!) + 1;
-  if (lost && ptsDuration(announcement.startPts, announcement.endPts) > longest * TICKS_PER_SECOND) {
+  const ticks = ptsDuration(announcement.startPts, announcement.endPts);
+  const isBackward = ticks > PTS_MODULUS / 2;
+  if (isBackward || (lost && ticks > longest * TICKS_PER_SECOND)) {
     if (told) return;
+    if (isBackward) tellBackward(turn, rendition, announcement);
     source.last = { index: id.index };
     return event === 'accepted' ? answer(turn, id, { type: 'dropped', code: 'too-long' }) : undefined;
   }
@@ -364,6 +368,16 @@ function late(
     level: 'warn',
     message: 'segment came after its place in the playlist had gone by',
     fields: { rendition: rendition.name, ...id },
+  });
+}
+
+/** Whatever it says of its clock would be wrong for all that comes after it. */
+function tellBackward(turn: Turn, { name }: RenditionState, { session, index }: Segment | Gap): void {
+  turn.effects.push({
+    type: 'report',
+    level: 'warn',
+    message: 'segment ends before it begins; it is left out',
+    fields: { rendition: name, session, index },
   });
 }
 

@@ -83,7 +83,7 @@ export class Uploader {
     if (!this.state) return;
     this.scene.happened.events++;
     const { phase } = this.state;
-    const effects = this.take({ ...happening, at: this.scene.time.now } as ChannelEvent);
+    const effects = this.take({ ...happening, at: this.scene.time.now });
     if (phase === 'live' && this.state.phase === 'ended') this.ended();
     for (const effect of effects) this.perform(effect);
     const due = this.state && deadline(this.state);

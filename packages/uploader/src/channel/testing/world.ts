@@ -88,9 +88,9 @@ export class World implements Scene {
 
   encoderOf = (rendition: string): Encoder => this.encoders.get(rendition)!;
 
-  /** The encoder of one rendition begins (again), on a new clock; its segmenter sees the timestamps jump. */
+  /** The encoder of one rendition begins (again), on a new clock; its segmenters see the timestamps jump. */
   restartEncoder(rendition: string): void {
-    this.segmenter(rendition).jump();
+    for (const segmenter of this.segmenters.values()) if (segmenter.rendition === rendition) segmenter.jump();
     this.encoderOf(rendition).start(this.options.firstPts ?? 133_200);
   }
 
