@@ -1,3 +1,4 @@
+import { hasIFrames } from './i-frame.js';
 import { put } from './multivariant.js';
 import type { ChannelState, Turn } from './state.js';
 
@@ -44,7 +45,8 @@ export function takeOver(turn: Turn): boolean {
   if (state.owned) return true;
   const renditions = Object.values(state.renditions);
   const { storedText, inFlight } = state.multivariant;
-  if (inFlight || !(renditions.some(({ dirty }) => dirty) || recordsMore(state))) return false;
+  const lacks = renditions.some(({ dirty }) => dirty) || recordsMore(state) || lacksLastIFrames(state);
+  if (inFlight || !lacks) return false;
   if (storedText === '') {
     owned(state);
     return true;
@@ -58,6 +60,15 @@ function recordsMore({ settings, phase, renditions }: ChannelState): boolean {
   return Object.values(renditions).some(({ recordings: { dvr, event } }) => {
     const isOver = phase === 'ended' || settings.eventSeconds === undefined;
     return dvr?.dirty || event?.dirty || (event && isOver && !event.storedEnd);
+  });
+}
+
+/** Whether the I-frame playlist of a stream that has ended has its ENDLIST nobody knows who has not stored that. */
+function lacksLastIFrames(state: ChannelState): boolean {
+  if (state.phase !== 'ended') return false;
+  return Object.values(state.renditions).some((one) => {
+    const { built, storedVersion } = one.iFrames;
+    return hasIFrames(state, one) && built !== undefined && built.version > storedVersion;
   });
 }
 
