@@ -7,7 +7,7 @@ import type { Channels } from './channels.js';
 import type { ChannelWorker } from './channel-worker.js';
 import { channelStatus } from './channel-status.js';
 import { DateRangeRequestError, readDateRangeRequest } from './date-range-request.js';
-import type { Journal } from './journal.js';
+import { JournalError, type Journal } from './journal.js';
 import type { LegacyFeeds } from './legacy-feeds.js';
 import { LiveFiles } from './live-files.js';
 import type { OwnSpool } from './own-spool.js';
@@ -185,13 +185,13 @@ export class HttpServer {
     }
   }
 
-  #end(channel: string, request: IncomingMessage, response: ServerResponse): void {
+  async #end(channel: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { logger } = this.#options;
     const worker = this.#commanded(channel, 'ends a channel', request, response);
     if (!worker) return;
     request.resume();
     logger.info('the end of a channel is asked for', { channel });
-    worker.requestEnd();
+    await worker.requests.end();
     sendJson(response, 202, { message: `channel ${channel} ends` });
   }
 
@@ -205,6 +205,8 @@ export class HttpServer {
     if (/^(ERR_STREAM|ECONNRESET|EPIPE)/.test(errorCode(error) ?? '')) return;
     this.#options.logger.error('a request could not be answered', { error: errorText(error) });
     if (response.headersSent) response.destroy();
+    // What is promised is on disk.
+    else if (error instanceof JournalError) sendJson(response, 503, { message: error.message });
     else sendJson(response, 500, { message: 'this failed; the log of the daemon says why' });
   }
 }

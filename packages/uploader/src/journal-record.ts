@@ -55,12 +55,21 @@ export const legacyRecord = z.strictObject({
 /** The channel is published and has no ENDLIST yet: with `--away-timeout` it is opened though nothing waits. */
 export const liveRecord = z.strictObject({ type: z.literal('live'), sequence });
 
+/** The life ends, and not every playlist has its ENDLIST yet: an operator asked for it, or it is decided. */
+export const endRecord = z.strictObject({
+  type: z.literal('end'),
+  sequence,
+  life: z.number().int().min(0),
+  asked: z.boolean(),
+});
+
 export const journalRecord = z.discriminatedUnion('type', [
   sessionRecord,
   tracksRecord,
   acceptedRecord,
   legacyRecord,
   liveRecord,
+  endRecord,
 ]);
 export type JournalRecord = z.infer<typeof journalRecord>;
 export type LegacyRecord = z.infer<typeof legacyRecord>;
@@ -84,6 +93,7 @@ export function sessionOf(record: NewRecord): string | undefined {
       return record.announcement.session;
     case 'legacy':
     case 'live':
+    case 'end':
       return undefined;
   }
 }
@@ -106,6 +116,12 @@ export function inOrder(records: readonly JournalRecord[]): JournalRecord[] {
 
 export const liveKey = (channel: string): string => [channel, 'live'].join(SEPARATOR);
 
+/** What is to be done to a channel, and nobody says again. */
+export type RequestRecord = Extract<NewRecord, { type: 'end' }>;
+
+export const requestKey = (channel: string, { type, life, asked }: RequestRecord): string =>
+  [channel, type, life, asked].join(SEPARATOR);
+
 /** Keys sort by session, then by what the record is about. */
 export function keyOf(channel: string, record: JournalRecord): string {
   switch (record.type) {
@@ -119,5 +135,7 @@ export function keyOf(channel: string, record: JournalRecord): string {
       return [channel, 'l', record.rendition].join(SEPARATOR);
     case 'live':
       return liveKey(channel);
+    case 'end':
+      return requestKey(channel, record);
   }
 }

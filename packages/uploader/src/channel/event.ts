@@ -53,7 +53,7 @@ export type ChannelEvent =
   | { type: 'deleted'; at: number; keys: readonly string[] }
   /** A write succeeded after writes had failed. */
   | { type: 'store-recovered'; at: number }
-  /** `hls-uploader end CHANNEL`. */
+  /** `hls-uploader end CHANNEL`, now or before this uploader began. */
   | { type: 'end-requested'; at: number }
   /** An operator wants it in all playlists; `dateRangeRefusal` has found nothing against it. */
   | { type: 'date-range-given'; at: number; range: DateRange }

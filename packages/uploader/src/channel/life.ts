@@ -5,7 +5,7 @@ import { abandonArrears } from './recording.js';
 import { checkLengths } from './item.js';
 import { endDate } from './alone.js';
 import { tailSequence } from './discontinuity.js';
-import { forgetAwaited } from './awaited.js';
+import { dropAwaited, forgetAwaited } from './awaited.js';
 import { advance } from './publish.js';
 import { answer } from './source.js';
 import { dropSpare } from './spare.js';
@@ -153,6 +153,18 @@ function wantsEnd(state: ChannelState): boolean {
 /** When the end may come although a source was lost; undefined when no end is wanted. */
 export function endAt(state: ChannelState): number | undefined {
   return state.phase === 'live' && !state.endRequested && wantsEnd(state) ? lostUntil(state) : undefined;
+}
+
+/** The operator ends the life; one that nothing has come of ends by itself. */
+export function requestEnd(turn: Turn): void {
+  const { state } = turn;
+  const begins = state.phase === 'starting' && participants(state).length > 0;
+  if (state.phase !== 'live' && !begins) return;
+  state.endRequested = true;
+  for (const source of Object.values(state.sources)) {
+    source.over = true;
+    dropAwaited(turn, source);
+  }
 }
 
 /** ENDLIST goes into all playlists together, when every segment is listed in each of them. */

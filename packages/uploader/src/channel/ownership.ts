@@ -1,4 +1,4 @@
-import { hasIFrames } from './i-frame.js';
+import { lacksIFrames } from './i-frame-playlist.js';
 import { put } from './multivariant.js';
 import type { ChannelState, Turn } from './state.js';
 
@@ -45,8 +45,8 @@ export function takeOver(turn: Turn): boolean {
   if (state.owned) return true;
   const renditions = Object.values(state.renditions);
   const { storedText, inFlight } = state.multivariant;
-  const lacks = renditions.some(({ dirty }) => dirty) || recordsMore(state) || lacksLastIFrames(state);
-  if (inFlight || !lacks) return false;
+  const lacksEnd = state.phase === 'ended' && renditions.some((one) => lacksIFrames(state, one));
+  if (inFlight || !(renditions.some(({ dirty }) => dirty) || recordsMore(state) || lacksEnd)) return false;
   if (storedText === '') {
     owned(state);
     return true;
@@ -60,15 +60,6 @@ function recordsMore({ settings, phase, renditions }: ChannelState): boolean {
   return Object.values(renditions).some(({ recordings: { dvr, event } }) => {
     const isOver = phase === 'ended' || settings.eventSeconds === undefined;
     return dvr?.dirty || event?.dirty || (event && isOver && !event.storedEnd);
-  });
-}
-
-/** Whether the I-frame playlist of a stream that has ended has its ENDLIST nobody knows who has not stored that. */
-function lacksLastIFrames(state: ChannelState): boolean {
-  if (state.phase !== 'ended') return false;
-  return Object.values(state.renditions).some((one) => {
-    const { built, storedVersion } = one.iFrames;
-    return hasIFrames(state, one) && built !== undefined && built.version > storedVersion;
   });
 }
 
