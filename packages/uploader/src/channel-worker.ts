@@ -1,4 +1,3 @@
-import type { DateRange } from '@hls-uplink/hls';
 import type { Announcement, Gap, Segment, SegmentId, Tracks } from '@hls-uplink/protocol';
 import { errorText, type Logger } from '@hls-uplink/runtime';
 import { behindOf, isBehind } from './channel/catch-up.js';
@@ -242,11 +241,6 @@ export class ChannelWorker {
   refuse(announcement: Announcement): void {
     this.counts.rejected++;
     this.#dispatch({ type: 'refused', announcement });
-  }
-
-  /** `dateRangeRefusal` has found nothing against it. */
-  giveDateRange(range: DateRange): void {
-    this.#dispatch({ type: 'date-range-given', range });
   }
 
   stop(): void {

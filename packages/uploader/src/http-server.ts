@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { errorCode, errorText, type Clock, type Logger } from '@hls-uplink/runtime';
-import { dateRangeRefusal } from './channel/date-range.js';
 import type { Channels } from './channels.js';
 import type { ChannelWorker } from './channel-worker.js';
 import { channelStatus } from './channel-status.js';
@@ -172,9 +171,8 @@ export class HttpServer {
     if (!worker) return;
     try {
       const range = await readDateRangeRequest(request);
-      const refusal = dateRangeRefusal(worker.state, range);
+      const refusal = await worker.requests.dateRange(range);
       if (refusal !== undefined) return sendJson(response, 409, { message: refusal });
-      worker.giveDateRange(range);
       this.#options.logger.info('a date range is added', { channel, id: range.id });
       sendJson(response, 202, { message: 'it comes with the next segment', id: range.id });
     } catch (error) {

@@ -63,6 +63,21 @@ export const endRecord = z.strictObject({
   asked: z.boolean(),
 });
 
+/** An operator gave it, and no stored playlist lists it yet. */
+export const dateRangeRecord = z.strictObject({
+  type: z.literal('date-range'),
+  sequence,
+  life: z.number().int().min(0),
+  range: z.strictObject({
+    id: z.string(),
+    class: z.string().exactOptional(),
+    startDateMs: z.number(),
+    endDateMs: z.number().exactOptional(),
+    durationSeconds: z.number().exactOptional(),
+    clientAttributes: z.record(z.string(), z.string()).exactOptional(),
+  }),
+});
+
 export const journalRecord = z.discriminatedUnion('type', [
   sessionRecord,
   tracksRecord,
@@ -70,6 +85,7 @@ export const journalRecord = z.discriminatedUnion('type', [
   legacyRecord,
   liveRecord,
   endRecord,
+  dateRangeRecord,
 ]);
 export type JournalRecord = z.infer<typeof journalRecord>;
 export type LegacyRecord = z.infer<typeof legacyRecord>;
@@ -94,6 +110,7 @@ export function sessionOf(record: NewRecord): string | undefined {
     case 'legacy':
     case 'live':
     case 'end':
+    case 'date-range':
       return undefined;
   }
 }
@@ -117,10 +134,12 @@ export function inOrder(records: readonly JournalRecord[]): JournalRecord[] {
 export const liveKey = (channel: string): string => [channel, 'live'].join(SEPARATOR);
 
 /** What is to be done to a channel, and nobody says again. */
-export type RequestRecord = Extract<NewRecord, { type: 'end' }>;
+export type RequestRecord = Extract<NewRecord, { type: 'end' | 'date-range' }>;
 
-export const requestKey = (channel: string, { type, life, asked }: RequestRecord): string =>
-  [channel, type, life, asked].join(SEPARATOR);
+export function requestKey(channel: string, record: RequestRecord): string {
+  const what = record.type === 'end' ? record.asked : record.range.id;
+  return [channel, record.type, record.life, what].join(SEPARATOR);
+}
 
 /** Keys sort by session, then by what the record is about. */
 export function keyOf(channel: string, record: JournalRecord): string {
@@ -136,6 +155,7 @@ export function keyOf(channel: string, record: JournalRecord): string {
     case 'live':
       return liveKey(channel);
     case 'end':
+    case 'date-range':
       return requestKey(channel, record);
   }
 }

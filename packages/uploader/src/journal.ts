@@ -391,6 +391,7 @@ export class Journal {
         this.live.add(channel);
         break;
       case 'end':
+      case 'date-range':
         this.#requests.set(requestKey(channel, record), channel);
     }
   }

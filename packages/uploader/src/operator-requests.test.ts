@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ManualClock } from '@hls-uplink/runtime';
 import { channelLogic } from './channel-logic.js';
 import type { ChannelWorker } from './channel-worker.js';
@@ -24,6 +24,7 @@ describe('what an operator asks of a channel', () => {
     clock = new ManualClock(1e12);
   });
   afterEach(async () => {
+    jest.restoreAllMocks();
     await uploader.stop();
     await uploader.remove();
   });
@@ -38,7 +39,7 @@ describe('what an operator asks of a channel', () => {
   async function requests(): Promise<JournalRecord[]> {
     const records: JournalRecord[] = [];
     for await (const record of uploader.journal.replay('live')) records.push(record);
-    return records.filter(({ type }) => type === 'end');
+    return records.filter(({ type }) => type === 'end' || type === 'date-range');
   }
 
   function worker(): ChannelWorker {
@@ -168,5 +169,53 @@ describe('what an operator asks of a channel', () => {
     await settled('it to be forgotten', () => uploader.journal.channels.length === 0);
     await startAgain();
     expect(uploader.channels.get('live')).toBeUndefined();
+  });
+
+  const range = { id: 'promo-1', startDateMs: Date.parse('2026-11-22T10:00:05Z'), durationSeconds: 30 };
+  const listed = (): number => playlist().match(/^#EXT-X-DATERANGE:ID="promo-1"/gm)?.length ?? 0;
+
+  test('a date range that no entry has brought yet is listed after a restart, once', async () => {
+    await live();
+    expect(await worker().requests.dateRange(range)).toBeUndefined();
+    expect(await requests()).toMatchObject([{ type: 'date-range', range }]);
+
+    await startAgain();
+    await worker().open();
+    expect(listed()).toBe(0);
+    await worker().attach(link);
+    await publish(2);
+    expect(listed()).toBe(1);
+    await settled('it to be forgotten', () => uploader.journal.channels.length === 0);
+
+    // As it stays when the journal cannot forget it.
+    await uploader.journal.append('live', { type: 'date-range', life: 1, range });
+    await startAgain();
+    await worker().open();
+    await worker().attach(link);
+    await publish(3);
+    expect(listed()).toBe(1);
+    await settled('it to be forgotten', () => uploader.journal.channels.length === 0);
+    expect(await requests()).toEqual([]);
+  });
+
+  test('a date range of a stream that ends while the journal takes it is refused', async () => {
+    await live();
+    const append = uploader.journal.append.bind(uploader.journal);
+    jest.spyOn(uploader.journal, 'append').mockImplementationOnce(async (channel, ...records) => {
+      await append(channel, ...records);
+      await worker().requests.end();
+    });
+    expect(await worker().requests.dateRange(range)).toBe('the stream has ended meanwhile');
+    await settled('it to be forgotten', () => uploader.journal.channels.length === 0);
+    expect(await requests()).toEqual([]);
+  });
+
+  test('of two date ranges of one name that come together one is taken', async () => {
+    await live();
+    const answers = await Promise.all(
+      [range, { ...range, durationSeconds: 60 }].map((one) => worker().requests.dateRange(one)),
+    );
+    expect(answers).toEqual([undefined, expect.stringMatching(/another date range/)]);
+    expect(await requests()).toMatchObject([{ range: { durationSeconds: 30 } }]);
   });
 });

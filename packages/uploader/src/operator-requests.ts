@@ -1,5 +1,7 @@
+import type { DateRange } from '@hls-uplink/hls';
 import { errorText, type Logger } from '@hls-uplink/runtime';
 import { isClosed } from './channel/closed.js';
+import { dateRangeRefusal, isDue } from './channel/date-range.js';
 import type { ChannelState } from './channel/state.js';
 import type { Journal } from './journal.js';
 import { requestKey, type JournalRecord, type RequestRecord } from './journal-record.js';
@@ -10,7 +12,9 @@ export interface OperatorRequestsOptions {
   journal: Journal;
   logger: Logger;
   state: () => ChannelState;
-  happen: (happening: { type: 'end-requested' }) => void;
+  happen: (
+    happening: { type: 'end-requested' } | { type: 'date-range-given'; range: DateRange; replayed?: true },
+  ) => void;
 }
 
 /**
@@ -41,23 +45,56 @@ export class OperatorRequests {
   }
 
   /**
+   * A date range, one after the other. Resolves when it will be listed, whatever comes between.
+   * @returns why it cannot be listed, if so
+   * @throws JournalError
+   */
+  dateRange(range: DateRange): Promise<string | undefined> {
+    const given = this.#kept.then(() => this.#dateRange(range));
+    this.#kept = given.catch(() => undefined);
+    return given;
+  }
+
+  async #dateRange(range: DateRange): Promise<string | undefined> {
+    const { life } = this.options.state();
+    const before = this.#refusal(range, life);
+    if (before !== undefined) return before;
+    const record: RequestRecord = { type: 'date-range', life, range };
+    await this.#keep(record);
+    const after = this.#refusal(range, life);
+    if (after === undefined) this.#tell(record);
+    else this.#drop(record);
+    return after;
+  }
+
+  #refusal(range: DateRange, life: number): string | undefined {
+    const state = this.options.state();
+    const isOver = state.life !== life || state.phase !== 'live';
+    return isOver ? 'the stream has ended meanwhile' : dateRangeRefusal(state, range);
+  }
+
+  /**
    * The channel has been opened, and all that was accepted is replayed: that belongs to the life that ends.
    * @param isForeign another uploader has gone on with the channel since, and knows nothing of what was asked here
    */
   replay(records: readonly JournalRecord[], isForeign: boolean): void {
     for (const record of records) {
-      if (record.type !== 'end') continue;
-      const { type, life, asked } = record;
-      const request = { type, life, asked };
-      if (!(isForeign && asked)) {
-        this.#tell(request);
-        continue;
+      if (record.type === 'date-range') {
+        const { type, life, range } = record;
+        this.#tell({ type, life, range }, { replayed: true });
+      } else if (record.type === 'end') {
+        const { type, life, asked } = record;
+        if (asked && isForeign) this.#refuseEnd({ type, life, asked });
+        else this.#tell({ type, life, asked });
       }
-      this.options.logger.warn(
-        'the stream does not end as it was asked to, for another uploader has published it since: ask again',
-      );
-      this.#drop(request);
     }
+  }
+
+  #refuseEnd(record: RequestRecord): void {
+    this.options.logger.warn(
+      'the stream does not end as it was asked to, for another uploader has published it since: ask again',
+    );
+    this.#drop(record);
   }
 
   /** To be called after each event. */
@@ -71,11 +108,15 @@ export class OperatorRequests {
   }
 
   /** Of the life that it is about, and no other. */
-  #tell(record: RequestRecord): void {
+  #tell(record: RequestRecord, how: { replayed?: true } = {}): void {
+    const { state, happen } = this.options;
     this.#open.set(this.#keyOf(record), record);
-    if (record.asked && record.life === this.options.state().life)
-      this.options.happen({ type: 'end-requested' });
-    else this.update();
+    if (record.life === state().life) {
+      if (record.type === 'date-range')
+        return happen({ type: 'date-range-given', range: record.range, ...how });
+      if (record.asked) return happen({ type: 'end-requested' });
+    }
+    this.update();
   }
 
   #keep(record: RequestRecord): Promise<void> {
@@ -104,7 +145,8 @@ export class OperatorRequests {
 }
 
 /** The store shows it, or it means nothing any more. */
-function isDone(state: ChannelState, { life }: RequestRecord): boolean {
-  if (life !== state.life) return true;
+function isDone(state: ChannelState, record: RequestRecord): boolean {
+  if (record.life !== state.life) return true;
+  if (record.type === 'date-range') return !isDue(state, record.range);
   return state.phase === 'ended' ? isClosed(state) : !state.endRequested;
 }

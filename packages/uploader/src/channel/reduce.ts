@@ -161,7 +161,7 @@ function take(turn: Turn, event: ChannelEvent): void {
     case 'end-requested':
       return requestEnd(turn);
     case 'date-range-given':
-      return takeDateRange(turn, event.range);
+      return takeDateRange(turn, event.range, event.replayed);
     case 'tick':
   }
 }
