@@ -154,6 +154,7 @@ function take(turn: Turn, event: ChannelEvent): void {
     case 'deleted':
       for (const rendition of Object.values(state.renditions)) {
         rendition.left = rendition.left.filter(({ key }) => !event.keys.includes(key));
+        if (event.keys.includes(iFramesKey(rendition))) rendition.iFrames.isThere = false;
       }
       return;
     case 'store-recovered':
