@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { sleep, systemClock } from './clock.js';
 import { ManualClock } from './manual-clock.js';
 
@@ -31,6 +31,26 @@ describe('ManualClock', () => {
     const clock = new ManualClock(5000);
     clock.step(-3000);
     expect([clock.now(), clock.monotonic()]).toEqual([2000, 0]);
+  });
+});
+
+describe('systemClock', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('waits longer than a timer of Node can, and not when that is cancelled', () => {
+    const day = 24 * 3600 * 1000;
+    jest.useFakeTimers();
+    const calls: string[] = [];
+    systemClock.after(60 * day, () => calls.push('60 days'));
+    const cancel = systemClock.after(60 * day, () => calls.push('cancelled'));
+    jest.advanceTimersByTime(59 * day);
+    expect(calls).toEqual([]);
+    cancel();
+    jest.advanceTimersByTime(day);
+    expect(calls).toEqual(['60 days']);
+    expect(jest.getTimerCount()).toBe(0);
   });
 });
 

@@ -33,6 +33,7 @@ export class ChannelOpening {
   readonly #options: ChannelOpeningOptions;
   #hasSource = false;
   #other: Owner | undefined;
+  #isForeign = false;
   #look = new AbortController();
   #found: { promise: Promise<void>; resolve: () => void } = unfound();
 
@@ -44,6 +45,11 @@ export class ChannelOpening {
   /** Who else publishes the channel, and is waited for. */
   get other(): Owner | undefined {
     return this.#other;
+  }
+
+  /** Another uploader has published the channel since this one did, if it ever did. */
+  get isForeign(): boolean {
+    return this.#isForeign;
   }
 
   /** A source is there. Resolves when somebody else has been found to publish the channel, if somebody does. */
@@ -106,6 +112,7 @@ export class ChannelOpening {
   async #mustWait(rival: Rival, playlists: readonly ReadBack[]): Promise<boolean> {
     const { lanes, clock, logger, wasOvertaken } = this.#options;
     const found = lanes.store.capabilities.conditionalWrites ? rival.look(playlists, clock.at()) : undefined;
+    this.#isForeign ||= found !== undefined;
     const waits = found !== undefined && (wasOvertaken || !this.#hasSource);
     if (waits && this.#other === undefined) {
       logger.warn(

@@ -1,4 +1,3 @@
-import type { DateRange } from '@hls-uplink/hls';
 import type { Announcement, Gap, Segment, SegmentId, Tracks } from '@hls-uplink/protocol';
 import { errorText, type Logger } from '@hls-uplink/runtime';
 import { behindOf, isBehind } from './channel/catch-up.js';
@@ -13,6 +12,7 @@ import { Deletions } from './deletions.js';
 import type { Journal } from './journal.js';
 import { inOrder, type NewRecord } from './journal-record.js';
 import { LiveMark } from './live-mark.js';
+import { OperatorRequests } from './operator-requests.js';
 import type { OwnSpool } from './own-spool.js';
 import type { PlaylistPut } from './playlist-lane.js';
 import type { SegmentJob } from './segment-lane.js';
@@ -61,6 +61,7 @@ export interface ChannelCounts {
  */
 export class ChannelWorker {
   readonly counts: ChannelCounts = { published: 0, rejected: 0, lost: 0 };
+  readonly requests: OperatorRequests;
   readonly #options: ChannelWorkerOptions;
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
@@ -104,6 +105,13 @@ export class ChannelWorker {
       deleted: (keys) => this.#dispatch({ type: 'deleted', keys }),
     });
     this.#liveMark = new LiveMark(options.id, options.journal, this.#logger);
+    this.requests = new OperatorRequests({
+      id,
+      journal,
+      logger: this.#logger,
+      state: () => this.#state,
+      happen: (happening) => this.#dispatch(happening),
+    });
     this.#sweep = new Sweep({
       store: options.lanes.store,
       settings: options.settings,
@@ -157,7 +165,7 @@ export class ChannelWorker {
 
   /** Resolves when what it was doing to the journal is done. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#accepting.values());
+    await Promise.allSettled([...this.#accepting.values(), this.requests.settled]);
   }
 
   /** The source is there. What was connected under this session before must have been detached. */
@@ -235,16 +243,6 @@ export class ChannelWorker {
     this.#dispatch({ type: 'refused', announcement });
   }
 
-  /** `hls-uploader end`. */
-  requestEnd(): void {
-    this.#dispatch({ type: 'end-requested' });
-  }
-
-  /** `dateRangeRefusal` has found nothing against it. */
-  giveDateRange(range: DateRange): void {
-    this.#dispatch({ type: 'date-range-given', range });
-  }
-
   stop(): void {
     this.#cancelTick?.();
     for (const unlisten of this.#unlisten) unlisten();
@@ -280,7 +278,8 @@ export class ChannelWorker {
     }
     await after;
     this.#dispatch({ type: 'opened', playlists: await this.#opening.playlists(known) });
-    for (const record of inOrder(await this.#opening.records())) {
+    const records = inOrder(await this.#opening.records());
+    for (const record of records) {
       if (record.type === 'session') this.#connected(record.facts, { replayed: true });
       if (record.type === 'tracks') this.#dispatch({ type: 'tracks', tracks: record.tracks });
       if (record.type === 'accepted') {
@@ -288,6 +287,7 @@ export class ChannelWorker {
         this.#dispatch({ type: 'accepted', announcement, ...(behind && { behind }) });
       }
     }
+    this.requests.replay(records, this.#opening.isForeign);
     this.#isOpen = true;
     this.#logger.debug('the channel is open', { phase: this.#state.phase });
   }
@@ -313,6 +313,7 @@ export class ChannelWorker {
       this.#reducing = false;
     }
     this.#liveMark.update(this.#state);
+    this.requests.update();
     this.#schedule();
   }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readlink, rm, symlink, truncate, writeFile } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import { silentLogger, systemClock } from '@hls-uplink/runtime';
 import { fakeLogic } from './fake-logic.test.helper.js';
 import { FakeStore } from './fake-store.test.helper.js';
 import { HttpServer } from './http-server.js';
+import { JournalError } from './journal.js';
 import { rangeOf } from './live-files.js';
 import { StoreHealth } from './store-health.js';
 import { Peer } from './peer.test.helper.js';
@@ -245,6 +246,11 @@ describe('HttpServer', () => {
     expect((await end('/api/channels/live/end', {})).status).toBe(405);
     expect((await end('/api/channels/live/end', command)).status).toBe(401);
     expect((await end('/api/channels/nope/end', allowed)).status).toBe(404);
+    const full = new JournalError('journal-write', 'cannot write to the journal: free space there');
+    const append = jest.spyOn(uploader.journal, 'append').mockRejectedValueOnce(full);
+    const refused = await end('/api/channels/live/end', allowed);
+    append.mockRestore();
+    expect([refused.status, JSON.parse(refused.body.toString())]).toEqual([503, { message: full.message }]);
     expect(logic.events.some(({ type }) => type === 'end-requested')).toBe(false);
     expect((await end('/api/channels/live/end', allowed)).status).toBe(202);
     expect(logic.events.at(-1)?.type).toBe('end-requested');

@@ -2,12 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { errorCode, errorText, type Clock, type Logger } from '@hls-uplink/runtime';
-import { dateRangeRefusal } from './channel/date-range.js';
 import type { Channels } from './channels.js';
 import type { ChannelWorker } from './channel-worker.js';
 import { channelStatus } from './channel-status.js';
 import { DateRangeRequestError, readDateRangeRequest } from './date-range-request.js';
-import type { Journal } from './journal.js';
+import { JournalError, type Journal } from './journal.js';
 import type { LegacyFeeds } from './legacy-feeds.js';
 import { LiveFiles } from './live-files.js';
 import type { OwnSpool } from './own-spool.js';
@@ -172,9 +171,8 @@ export class HttpServer {
     if (!worker) return;
     try {
       const range = await readDateRangeRequest(request);
-      const refusal = dateRangeRefusal(worker.state, range);
+      const refusal = await worker.requests.dateRange(range);
       if (refusal !== undefined) return sendJson(response, 409, { message: refusal });
-      worker.giveDateRange(range);
       this.#options.logger.info('a date range is added', { channel, id: range.id });
       sendJson(response, 202, { message: 'it comes with the next segment', id: range.id });
     } catch (error) {
@@ -185,13 +183,13 @@ export class HttpServer {
     }
   }
 
-  #end(channel: string, request: IncomingMessage, response: ServerResponse): void {
+  async #end(channel: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { logger } = this.#options;
     const worker = this.#commanded(channel, 'ends a channel', request, response);
     if (!worker) return;
     request.resume();
     logger.info('the end of a channel is asked for', { channel });
-    worker.requestEnd();
+    await worker.requests.end();
     sendJson(response, 202, { message: `channel ${channel} ends` });
   }
 
@@ -205,6 +203,8 @@ export class HttpServer {
     if (/^(ERR_STREAM|ECONNRESET|EPIPE)/.test(errorCode(error) ?? '')) return;
     this.#options.logger.error('a request could not be answered', { error: errorText(error) });
     if (response.headersSent) response.destroy();
+    // What is promised is on disk.
+    else if (error instanceof JournalError) sendJson(response, 503, { message: error.message });
     else sendJson(response, 500, { message: 'this failed; the log of the daemon says why' });
   }
 }

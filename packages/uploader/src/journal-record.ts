@@ -55,12 +55,37 @@ export const legacyRecord = z.strictObject({
 /** The channel is published and has no ENDLIST yet: with `--away-timeout` it is opened though nothing waits. */
 export const liveRecord = z.strictObject({ type: z.literal('live'), sequence });
 
+/** The life ends, and not every playlist has its ENDLIST yet: an operator asked for it, or it is decided. */
+export const endRecord = z.strictObject({
+  type: z.literal('end'),
+  sequence,
+  life: z.number().int().min(0),
+  asked: z.boolean(),
+});
+
+/** An operator gave it, and no stored playlist lists it yet. */
+export const dateRangeRecord = z.strictObject({
+  type: z.literal('date-range'),
+  sequence,
+  life: z.number().int().min(0),
+  range: z.strictObject({
+    id: z.string(),
+    class: z.string().exactOptional(),
+    startDateMs: z.number(),
+    endDateMs: z.number().exactOptional(),
+    durationSeconds: z.number().exactOptional(),
+    clientAttributes: z.record(z.string(), z.string()).exactOptional(),
+  }),
+});
+
 export const journalRecord = z.discriminatedUnion('type', [
   sessionRecord,
   tracksRecord,
   acceptedRecord,
   legacyRecord,
   liveRecord,
+  endRecord,
+  dateRangeRecord,
 ]);
 export type JournalRecord = z.infer<typeof journalRecord>;
 export type LegacyRecord = z.infer<typeof legacyRecord>;
@@ -84,6 +109,8 @@ export function sessionOf(record: NewRecord): string | undefined {
       return record.announcement.session;
     case 'legacy':
     case 'live':
+    case 'end':
+    case 'date-range':
       return undefined;
   }
 }
@@ -106,6 +133,14 @@ export function inOrder(records: readonly JournalRecord[]): JournalRecord[] {
 
 export const liveKey = (channel: string): string => [channel, 'live'].join(SEPARATOR);
 
+/** What is to be done to a channel, and nobody says again. */
+export type RequestRecord = Extract<NewRecord, { type: 'end' | 'date-range' }>;
+
+export function requestKey(channel: string, record: RequestRecord): string {
+  const what = record.type === 'end' ? record.asked : record.range.id;
+  return [channel, record.type, record.life, what].join(SEPARATOR);
+}
+
 /** Keys sort by session, then by what the record is about. */
 export function keyOf(channel: string, record: JournalRecord): string {
   switch (record.type) {
@@ -119,5 +154,8 @@ export function keyOf(channel: string, record: JournalRecord): string {
       return [channel, 'l', record.rendition].join(SEPARATOR);
     case 'live':
       return liveKey(channel);
+    case 'end':
+    case 'date-range':
+      return requestKey(channel, record);
   }
 }

@@ -10,11 +10,13 @@ import {
   keyOf,
   liveKey,
   pad,
+  requestKey,
   SEPARATOR,
   sessionOf,
   type JournalRecord,
   type LegacyRecord,
   type NewRecord,
+  type RequestRecord,
 } from './journal-record.js';
 import { newSessionIndex, type SessionIndex } from './session-index.js';
 
@@ -53,6 +55,8 @@ export class Journal {
   readonly #clock: Clock;
   readonly #sessions = new Map<string, SessionIndex>();
   readonly #legacy = new Map<string, Map<string, LegacyRecord>>();
+  /** The channels of requests that wait, by key. */
+  readonly #requests = new Map<string, string>();
   #sequence = 0;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
@@ -94,10 +98,10 @@ export class Journal {
     return this.#failure && errorText(this.#failure);
   }
 
-  /** The channels with announcements that wait for their final answer. */
+  /** The channels with announcements that wait for their final answer, and those of which something is asked. */
   get channels(): string[] {
     const waiting = [...this.#sessions.values()].filter(({ accepted }) => accepted.size > 0);
-    return [...new Set(waiting.map(({ channel }) => channel))];
+    return [...new Set([...waiting.map(({ channel }) => channel), ...this.#requests.values()])];
   }
 
   /**
@@ -189,6 +193,13 @@ export class Journal {
     if (isLive) return this.append(channel, { type: 'live' });
     await this.#write([{ type: 'del', key: liveKey(channel) }]);
     this.live.delete(channel);
+  }
+
+  /** It is done, or means nothing any more. One that is not there is success. */
+  async forgetRequest(channel: string, record: RequestRecord): Promise<void> {
+    const key = requestKey(channel, record);
+    await this.#write([{ type: 'del', key }]);
+    this.#requests.delete(key);
   }
 
   async forgetLegacy(channel: string, rendition: string): Promise<void> {
@@ -322,6 +333,7 @@ export class Journal {
     this.#sessions.clear();
     this.#legacy.clear();
     this.live.clear();
+    this.#requests.clear();
     await this.#openDatabase();
   }
 
@@ -377,6 +389,10 @@ export class Journal {
       }
       case 'live':
         this.live.add(channel);
+        break;
+      case 'end':
+      case 'date-range':
+        this.#requests.set(requestKey(channel, record), channel);
     }
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Marker } from '@hls-uplink/protocol';
 import fc from 'fast-check';
-import { dateRangeRefusal, MOST_DATE_RANGES } from './date-range.js';
+import { dateRangeRefusal, isDue, MOST_DATE_RANGES } from './date-range.js';
 import { Rig } from './testing/rig.js';
 
 const THREE = ['low', 'mid', 'high'];
@@ -232,6 +232,32 @@ describe('an operator', () => {
     rig.happen({ type: 'date-range-given', range });
     rig.step(THREE, 16);
     expect(tagsOf(rig, 'low')).toEqual([]);
+  });
+
+  test('has it listed by who goes on before any playlist of its life was stored', () => {
+    const rig = new Rig();
+    rig.connect('low', { renditions: ['low'] });
+    rig.happen({ type: 'date-range-given', range });
+    expect(isDue(rig.state, range)).toBe(false);
+    rig.happen({ type: 'date-range-given', range, replayed: true });
+    expect(isDue(rig.state, range)).toBe(true);
+    rig.store.playlist = () => 'held';
+    rig.step(['low'], 0);
+    expect(isDue(rig.state, range)).toBe(true);
+    rig.store.playlist = () => 'stored';
+    rig.happen({ type: 'playlist-failed', view: 'live', rendition: 'low', version: 1 });
+    rig.step(['low'], 1);
+    expect(tagsOf(rig, 'low')).toMatchObject([{ ID: 'promo-1' }]);
+    expect(isDue(rig.state, range)).toBe(false);
+  });
+
+  test('is told that nothing is listed after a skip that left nothing', () => {
+    const rig = Rig.live(['low'], 4);
+    rig.lose('low');
+    rig.to(604);
+    rig.connect('low');
+    rig.told('low', 4, 99);
+    expect(dateRangeRefusal(rig.state, { ...range, startDateMs: rig.at })).toMatch(/nothing is listed/);
   });
 
   test('is told why not', () => {

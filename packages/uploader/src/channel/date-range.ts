@@ -113,11 +113,30 @@ export function dateRangeRefusal(state: ChannelState, range: DateRange): string 
   return undefined;
 }
 
-/** By an operator; one that is known already changes nothing. */
-export function takeDateRange(turn: Turn, range: DateRange): void {
-  const isKnown = turn.state.dateRanges.some((one) => dateRangeKey(one) === dateRangeKey(range));
-  if (!isKnown && dateRangeRefusal(turn.state, range) === undefined) addDateRange(turn, range);
+/**
+ * By an operator; one that is known already changes nothing.
+ * @param replayed it was taken before the uploader was started again: what was listed then the store may not have
+ */
+export function takeDateRange(turn: Turn, range: DateRange, replayed = false): void {
+  const { state } = turn;
+  if (isKnown(state, range)) return;
+  const waits = replayed && firstDates(state).length === 0;
+  if (waits || dateRangeRefusal(state, range) === undefined) addDateRange(turn, range);
 }
+
+/** It is to be listed, and no playlist in the store says so yet: one is enough, for what stands in one is due in all. */
+export function isDue(state: ChannelState, range: DateRange): boolean {
+  if (state.phase === 'ended' || !isKnown(state, range)) return false;
+  return !Object.values(state.renditions).some(({ entries, storedTail }) =>
+    lists(
+      entries.filter(({ number }) => number <= storedTail),
+      range,
+    ),
+  );
+}
+
+const isKnown = ({ dateRanges }: ChannelState, range: DateRange): boolean =>
+  dateRanges.some((one) => dateRangeKey(one) === dateRangeKey(range));
 
 /** What the entry that is about to be appended brings: all that is not listed yet and maps to what is. */
 export function dueDateRanges(
@@ -174,10 +193,11 @@ const firstDates = ({ renditions }: ChannelState): number[] =>
   Object.values(renditions).flatMap(({ entries }) => entries.slice(0, 1).map(({ dateMs }) => dateMs));
 
 function isListed({ renditions }: ChannelState, range: DateRange): boolean {
-  return Object.values(renditions).some(({ entries }) =>
-    entries.some((entry) => entry.dateRanges?.some((one) => dateRangeKey(one) === dateRangeKey(range))),
-  );
+  return Object.values(renditions).some(({ entries }) => lists(entries, range));
 }
+
+const lists = (entries: readonly Entry[], range: DateRange): boolean =>
+  entries.some((entry) => entry.dateRanges?.some((one) => dateRangeKey(one) === dateRangeKey(range)));
 
 /** Whether any of the time from `firstMs` on is within it. */
 export function mapsTo(all: readonly DateRange[], range: DateRange, firstMs: number): boolean {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Key } from '@hls-uplink/hls';
+import type { Segment } from '@hls-uplink/protocol';
 import { encryptedBytes } from './encryption.js';
+import { openChannel, reduce } from './reduce.js';
+import type { ReadBack } from './reopen.js';
 import type { ChannelSettings } from './state.js';
 import { Rig, sessionOf } from './testing/rig.js';
 
@@ -37,6 +40,34 @@ function restarted(from: Rig, encrypted: boolean, settings: Partial<ChannelSetti
   next.connect('low');
   return next;
 }
+
+/** Of an I-frame playlist, by number: the segment, and where in it the picture is. */
+function pictures(rig: Rig): Map<number, string> {
+  const text = rig.iFrames.get('live/low-iframes.m3u8')!;
+  const first = Number(/^#EXT-X-MEDIA-SEQUENCE:(\d+)$/m.exec(text)![1]);
+  const entries = [...text.matchAll(/((?:^#.*\n)+)(^[^#\n]+$)/gm)];
+  return new Map(
+    entries.map(([, tags = '', uri], i) => [
+      first + i,
+      `${uri} ${/BYTERANGE:(.*)/.exec(tags)?.[1] ?? 'gap'}`,
+    ]),
+  );
+}
+
+/** Three pictures, 2 s apart, of the segment of this index. */
+const three = (index: number): Pick<Segment, 'keyPictures'> => ({
+  keyPictures: [0, 1, 2].map((i) => ({
+    offset: 376 + 20_000 * i,
+    bytes: 188,
+    pts: (6 * index + 2 * i) * 90_000,
+  })),
+});
+
+/** With what viewers find by way of the multivariant playlist. */
+const withMultivariant = (rig: Rig): ReadBack[] => [
+  { key: 'live/index.m3u8', text: rig.multivariant },
+  ...[...rig.texts].map(([key, text]) => ({ key, text })),
+];
 
 function live(segments: number): Rig {
   const rig = new Rig([], { iFrames: false });
@@ -126,6 +157,60 @@ describe('an encrypted channel', () => {
     expect(on.iFrames.size).toBe(0);
     expect(on.multivariant).not.toContain('I-FRAME');
   });
+
+  test('deletes the I-frame playlist from before when viewers are not told of it any more', () => {
+    const clear = Rig.live(['low'], 4);
+    const before = withMultivariant(clear);
+    const { at } = clear;
+    const settings = { ...clear.state.settings, iFrames: false };
+    const opened = reduce(openChannel(settings), { type: 'opened', at, playlists: before });
+    expect(opened.effects.map(({ type }) => type)).toEqual(['put-multivariant']);
+    const stored = { type: 'multivariant-stored', at, view: 'live', version: 1 } as const;
+    const { effects } = reduce(opened.state, stored);
+    expect(effects).toEqual([{ type: 'delete', keys: ['live/low-iframes.m3u8'] }]);
+
+    const on = new Rig(before, { iFrames: false });
+    on.connect('low');
+    on.step(['low'], 4);
+    expect(on.deleted).toEqual(['live/low-iframes.m3u8']);
+    const again = restarted(on, true);
+    again.step(['low'], 5);
+    expect(again.deleted).toEqual([]);
+
+    const owner = new Rig(before, { iFrames: false, fenced: true });
+    owner.connect('low');
+    expect(owner.deleted).toEqual([]);
+    owner.step(['low'], 4);
+    expect(owner.multivariant).not.toContain('I-FRAME');
+    expect(owner.deleted).toEqual(['live/low-iframes.m3u8']);
+
+    const kept = new Rig(before, { iFrames: false, retention: 'keep' });
+    kept.connect('low');
+    kept.step(['low'], 4);
+    expect(kept.deleted).toEqual([]);
+  });
+
+  test.each([2, 9])(
+    'uses no number of I-frames again, encrypted after %i segments for a while',
+    (segments) => {
+      const clear = Rig.live(['low'], 0);
+      for (let i = 0; i < segments; i++) clear.step(['low'], i, three(i));
+      let on = restarted(clear, true);
+      on.step(['low'], segments);
+      on = restarted(on, true);
+      on.step(['low'], segments + 1);
+      const off = restarted(on, false);
+      off.step(['low'], segments + 2, three(segments + 2));
+      const before = pictures(clear);
+      const after = pictures(off);
+      const both = [...after].filter(([number]) => before.has(number));
+      expect(both.length).toBeGreaterThanOrEqual(6);
+      for (const [number, picture] of both) expect(picture).toBe(before.get(number));
+      const news = [...after].filter(([number]) => !before.has(number));
+      expect(news.map(([, picture]) => picture.endsWith('gap'))).toEqual([true, true, false, false, false]);
+      expect(Math.min(...news.map(([number]) => number))).toBe(Math.max(...before.keys()) + 1);
+    },
+  );
 
   test('has no picture that could be fetched alone, also when encryption is switched off again', () => {
     const off = restarted(live(4), false);

@@ -53,10 +53,10 @@ export type ChannelEvent =
   | { type: 'deleted'; at: number; keys: readonly string[] }
   /** A write succeeded after writes had failed. */
   | { type: 'store-recovered'; at: number }
-  /** `hls-uploader end CHANNEL`. */
+  /** `hls-uploader end CHANNEL`, now or before this uploader began. */
   | { type: 'end-requested'; at: number }
-  /** An operator wants it in all playlists; `dateRangeRefusal` has found nothing against it. */
-  | { type: 'date-range-given'; at: number; range: DateRange }
+  /** An operator wants it in all playlists; `dateRangeRefusal` has found nothing against it, now or when the journal took it. */
+  | { type: 'date-range-given'; at: number; range: DateRange; replayed?: true }
   /** The deadline that `deadline(state)` named has come. */
   | { type: 'tick'; at: number };
 

@@ -39,6 +39,12 @@ export function putIFrames({ state, effects }: Turn, rendition: RenditionState):
   });
 }
 
+/** The store has not the newest one that is built, as far as is known: one of an uploader before this is not read back. */
+export function lacksIFrames(state: ChannelState, rendition: RenditionState): boolean {
+  const { built, storedVersion } = rendition.iFrames;
+  return hasIFrames(state, rendition) && built !== undefined && built.version > storedVersion;
+}
+
 export function iFramesStored(turn: Turn, rendition: RenditionState, version: number): void {
   const { iFrames } = rendition;
   if (iFrames.inFlight !== version) return;

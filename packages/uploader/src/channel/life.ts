@@ -5,6 +5,7 @@ import { abandonArrears } from './recording.js';
 import { checkLengths } from './item.js';
 import { endDate } from './alone.js';
 import { tailSequence } from './discontinuity.js';
+import { dropAwaited, forgetAwaited } from './awaited.js';
 import { advance } from './publish.js';
 import { answer } from './source.js';
 import { dropSpare } from './spare.js';
@@ -154,6 +155,18 @@ export function endAt(state: ChannelState): number | undefined {
   return state.phase === 'live' && !state.endRequested && wantsEnd(state) ? lostUntil(state) : undefined;
 }
 
+/** The operator ends the life; one that nothing has come of ends by itself. */
+export function requestEnd(turn: Turn): void {
+  const { state } = turn;
+  const begins = state.phase === 'starting' && participants(state).length > 0;
+  if (state.phase !== 'live' && !begins) return;
+  state.endRequested = true;
+  for (const source of Object.values(state.sources)) {
+    source.over = true;
+    dropAwaited(turn, source);
+  }
+}
+
 /** ENDLIST goes into all playlists together, when every segment is listed in each of them. */
 export function end(turn: Turn): void {
   const { state, at, effects } = turn;
@@ -162,6 +175,7 @@ export function end(turn: Turn): void {
     return answerFarewells(turn);
   if (state.phase !== 'live') return;
   if (!must && (!wantsEnd(state) || at < lostUntil(state))) return;
+  if (must && !state.endRequested) forgetAllAwaited(state);
   const renditions = Object.values(state.renditions).filter((one) => one.tail >= state.firstNumber);
   for (const rendition of renditions) advance(turn, rendition);
   const pending = Object.values(state.renditions).some((one) => one.queue.length > 0);
@@ -184,6 +198,16 @@ export function end(turn: Turn): void {
       ...(must && !state.endRequested && { why: 'no source delivered for --away-timeout' }),
     },
   });
+}
+
+/**
+ * Nobody has delivered for `--away-timeout`: what is only announced is of the next life, should its bytes ever come. While
+ * others are on their way to the store the end must wait, and these may come as well.
+ */
+function forgetAllAwaited(state: ChannelState): void {
+  const items = Object.values(state.renditions).flatMap(({ queue }) => queue.items);
+  if (items.some((item) => item.state === 'uploading' || item.state === 'undecided')) return;
+  for (const session of Object.keys(state.sources)) forgetAwaited(state, session);
 }
 
 /** leave is answered when all before it is, end when viewers see the ENDLIST (or there was nothing to end). */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ownerOf } from './ownership.js';
-import { Rig } from './testing/rig.js';
+import { Rig, sessionOf } from './testing/rig.js';
 
 const BOTH = ['low', 'mid'];
 const FENCED = { fenced: true };
@@ -89,6 +89,19 @@ describe('the owner of a channel', () => {
     second.segment('low', 4, 24, 30);
     const mixed = readBack(first).map((one) => (one.key.endsWith('mid.m3u8') ? readBack(second)[1]! : one));
     expect(new Rig(mixed, { ...FENCED, writer: 'third' }).state.term).toBe(3);
+  });
+
+  test('takes over a stream that has ended for the ENDLIST of its I-frame playlists, once', () => {
+    const first = Rig.live(['low'], 4, FENCED);
+    first.store.iFrames = () => 'held';
+    first.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf('low'), index: 4 } });
+    expect(first.playlist('low').endList).toBe(true);
+    const { rig, order } = successor(first);
+    expect(ownersIn(rig)).toEqual(['second 2', 'second 2']);
+    expect(rig.playlist('low').endList).toBe(true);
+    expect(rig.iFrames.get('live/low-iframes.m3u8')).toContain('#EXT-X-ENDLIST');
+    rig.happen({ type: 'tick' });
+    expect(order).toEqual([]);
   });
 
   test('is nobody in what another tool wrote, or what is damaged', () => {

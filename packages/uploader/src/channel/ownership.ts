@@ -1,3 +1,4 @@
+import { lacksIFrames } from './i-frame-playlist.js';
 import { put } from './multivariant.js';
 import type { ChannelState, Turn } from './state.js';
 
@@ -44,7 +45,8 @@ export function takeOver(turn: Turn): boolean {
   if (state.owned) return true;
   const renditions = Object.values(state.renditions);
   const { storedText, inFlight } = state.multivariant;
-  if (inFlight || !(renditions.some(({ dirty }) => dirty) || recordsMore(state))) return false;
+  const lacksEnd = state.phase === 'ended' && renditions.some((one) => lacksIFrames(state, one));
+  if (inFlight || !(renditions.some(({ dirty }) => dirty) || recordsMore(state) || lacksEnd)) return false;
   if (storedText === '') {
     owned(state);
     return true;

@@ -1,6 +1,7 @@
 import { joinMediaPlaylist } from '@hls-uplink/hls';
 import type { RecordingView } from './event.js';
 import { hasIFrames } from './i-frame.js';
+import { below } from './multivariant.js';
 import { recordingKey } from './playlist-keys.js';
 import { RECORDING_VIEWS } from './recording.js';
 import { writeRecordingLine } from './recording-line.js';
@@ -95,11 +96,13 @@ export function recordingStored(
   deleteDeparted(turn, rendition, recording);
 }
 
-/** What stands in the store of recordings that are not wanted any more. */
+/** What stands in the store of playlists that are not wanted any more, and the multivariant playlist does not offer. */
 export function deleteUnwanted({ state, effects }: Turn): void {
-  if (state.unwanted.length === 0) return;
-  effects.push({ type: 'delete', keys: [...new Set(state.unwanted)] });
-  state.unwanted = [];
+  const { storedText } = state.multivariant;
+  const keys = state.unwanted.filter((key) => !storedText.includes(`URI="${below(state, key)}"`));
+  if (keys.length === 0) return;
+  effects.push({ type: 'delete', keys: [...new Set(keys)] });
+  state.unwanted = state.unwanted.filter((key) => !keys.includes(key));
 }
 
 export function recordingFailed({ recordings }: RenditionState, view: RecordingView, version: number): void {

@@ -1,6 +1,6 @@
 import { current, freeze, isDraft, produce } from 'immer';
 import { takeAnnouncement, takeTracks } from './announce.js';
-import { dropAwaited, forgetAwaited } from './awaited.js';
+import { forgetAwaited } from './awaited.js';
 import { giveUpAt, giveUpOverdue, owedLost, owedStored } from './catch-up.js';
 import { skipAgain, skipBacklog } from './backlog.js';
 import { takeDateRange } from './date-range.js';
@@ -8,7 +8,7 @@ import type { ChannelEvent, Effect } from './event.js';
 import { iFramesKey } from './i-frame.js';
 import { iFramesFailed, iFramesStored, putIFrames } from './i-frame-playlist.js';
 import { change, keyOf, lose, segmentKey } from './item.js';
-import { answerFarewells, end, endAt, start, startAt } from './life.js';
+import { answerFarewells, end, endAt, requestEnd, start, startAt } from './life.js';
 import { waitsUntil } from './lost.js';
 import { multivariantFailed, multivariantStored, putMultivariants } from './multivariant.js';
 import { takeOver } from './ownership.js';
@@ -154,20 +154,15 @@ function take(turn: Turn, event: ChannelEvent): void {
     case 'deleted':
       for (const rendition of Object.values(state.renditions)) {
         rendition.left = rendition.left.filter(({ key }) => !event.keys.includes(key));
+        if (event.keys.includes(iFramesKey(rendition))) rendition.iFrames.isThere = false;
       }
       return;
     case 'store-recovered':
       return recover(turn);
     case 'end-requested':
-      if (state.phase !== 'live') return;
-      state.endRequested = true;
-      for (const source of Object.values(state.sources)) {
-        source.over = true;
-        dropAwaited(turn, source);
-      }
-      return;
+      return requestEnd(turn);
     case 'date-range-given':
-      return takeDateRange(turn, event.range);
+      return takeDateRange(turn, event.range, event.replayed);
     case 'tick':
   }
 }

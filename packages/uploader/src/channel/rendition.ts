@@ -49,7 +49,7 @@ export function newRendition(
     arrears: Arrears.empty,
     arrearsMs: 0,
     caughtUp: 0,
-    iFrames: { sequence: 0, storedVersion: 0, isThere: false, peakBandwidth: 0 },
+    iFrames: { sequence: 0, storedVersion: 0, isThere: false, wasThere: false, peakBandwidth: 0 },
     peakBandwidth: 0,
     totalBytes: 0,
     total90k: 0,

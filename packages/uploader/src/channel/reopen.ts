@@ -89,6 +89,7 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
     state.breakNext = state.firstNumber > 0;
   }
   reopenRecordings(turn, playlists);
+  leaveIFrames(state);
   const current = Object.values(state.renditions).filter((one) => one.tail >= state.firstNumber);
   if (life === 0 || current.length === 0) return;
   state.phase = current.every((one) => one.endList) ? 'ended' : 'live';
@@ -97,6 +98,16 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
   state.epochs.sort((a, b) => a.id - b.id);
   state.slots.sort((a, b) => a.number! - b.number!);
   recallDiscontinuities(state);
+}
+
+/** An I-frame playlist that is not wanted any more would stay as it is, and list what is deleted. */
+function leaveIFrames({ settings, renditions, unwanted }: ChannelState): void {
+  if (settings.iFrames || settings.retention === 'keep') return;
+  unwanted.push(
+    ...Object.values(renditions)
+      .filter(({ iFrames }) => iFrames.isThere)
+      .map(iFramesKey),
+  );
 }
 
 /** Nothing is published here, and the operator is told why. */
@@ -231,7 +242,11 @@ function recallStated(state: ChannelState): void {
       const rendition = Object.values(state.renditions).find((one) => below(state, iFramesKey(one)) === uri);
       if (!rendition) continue;
       const { iFrames } = rendition;
-      Object.assign(iFrames, { isThere: true, peakBandwidth: Math.max(iFrames.peakBandwidth, bandwidth) });
+      Object.assign(iFrames, {
+        isThere: true,
+        wasThere: true,
+        peakBandwidth: Math.max(iFrames.peakBandwidth, bandwidth),
+      });
     }
   } catch {
     // It will be written anew, from what the media playlists say.
@@ -309,7 +324,7 @@ function renditionFrom(
   // The clock may have been set since: how long they have been out is counted anew.
   if (line.iFrames) {
     const { sequence, peak, isThere } = line.iFrames;
-    Object.assign(rendition.iFrames, { sequence, isThere, peakBandwidth: peak });
+    Object.assign(rendition.iFrames, { sequence, isThere, wasThere: true, peakBandwidth: peak });
   }
   if (line.active !== undefined && line.sessions[line.active]) rendition.active = line.active;
   rendition.left = line.left.map(([below, keepMs]) => ({

@@ -113,6 +113,33 @@ describe('a channel that nobody delivers to', () => {
     expect(ended(rig)).toEqual([true, true]);
   });
 
+  test('what is only announced does not keep it from ending, and begins a new life should its bytes come', () => {
+    const rig = Rig.live(BOTH, 4, AWAY);
+    for (const name of BOTH) rig.told(name, 4, 5);
+    rig.to(24 + 59.9);
+    expect(ended(rig)).toEqual([false, false]);
+    rig.to(24 + 60);
+    expect(ended(rig)).toEqual([true, true]);
+    expect(rig.entries('low')).toBe('0 1 2 3');
+    for (const name of BOTH) rig.segment(name, 4, 24, 30);
+    expect(rig.entries('low')).toBe('4D');
+    expect(rig.answers).toContain('low/4 published');
+  });
+
+  test('what is announced while the end waits for the store is waited for', () => {
+    const rig = Rig.live(BOTH, 4, AWAY);
+    rig.store.segment = () => false;
+    rig.step(BOTH, 4);
+    rig.to(200);
+    rig.told('low', 5);
+    rig.told('mid', 5);
+    for (const name of BOTH) rig.segment(name, 5, 30, 36);
+    rig.store.segment = () => true;
+    for (const { id } of rig.uploads.splice(0)) rig.happen({ type: 'segment-stored', id });
+    expect(rig.entries('low')).toBe('0 1 2 3 4 5');
+    expect(ended(rig)).toEqual([false, false]);
+  });
+
   test('an uploader that was started again counts anew, and ends it though no source ever comes', () => {
     const before = Rig.live(BOTH, 4, AWAY);
     const rig = new Rig(published(before), AWAY);

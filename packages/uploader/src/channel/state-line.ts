@@ -109,7 +109,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState, a
     ...(active !== undefined && { active }),
     ...(same.length > 0 && { same: same.map(({ facts }) => facts.session) }),
     left: rendition.left.map(({ key, keepMs }) => [key.slice(below), keepMs]),
-    ...((hasIFrames(state, rendition) || rendition.iFrames.isThere) && {
+    ...((hasIFrames(state, rendition) || rendition.iFrames.wasThere) && {
       iFrames: {
         sequence: rendition.iFrames.sequence,
         peak: rendition.iFrames.peakBandwidth,

@@ -327,6 +327,8 @@ export interface RenditionState {
     inFlight?: number;
     /** One is in the store. */
     isThere: boolean;
+    /** One may have been there before this uploader began: its numbers count on. */
+    wasThere: boolean;
     /** Bits a second of one segment's, highest seen. */
     peakBandwidth: number;
   };
@@ -359,7 +361,10 @@ export interface ChannelState {
   term: number;
   /** All that was published before is written back as this uploader's, or about to be; before, nothing else is written. */
   owned: boolean;
-  /** Keys of playlists that the operator's settings have no more; they are deleted once the channel is this uploader's. */
+  /**
+   * Keys of playlists that the operator's settings have no more; they are deleted once the channel is this uploader's and
+   * viewers are not told of them any more.
+   */
   unwanted: string[];
   /** What the segmenters cut by, seconds; the first source's. */
   target?: number;

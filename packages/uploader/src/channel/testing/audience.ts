@@ -352,6 +352,8 @@ export class Audience {
     for (const [playlist, text] of this.store.texts)
       if (text.includes(`\n${key.slice('live/'.length)}\n`))
         this.fault(playlist, `rule 3: ${key} is deleted`);
+      else if (text.includes(`URI="${key.slice('live/'.length)}"`))
+        this.fault(playlist, `rule 19: ${key} is deleted while it is offered`);
     const shown = this.#shown.get(key.slice('live/'.length));
     if (!shown) return;
     const { removedAt = Infinity, seconds, longest } = shown;
