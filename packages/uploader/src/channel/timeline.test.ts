@@ -36,6 +36,18 @@ test('BANDWIDTH is the peak of contiguous segments that last half to one and a h
   expect(stated).toEqual([1_000_000, 1_000_000, 1_000_000, 1_631_579, 4_000_000, 4_000_000]);
 });
 
+test('a segment that ends before it begins costs nothing but itself', () => {
+  const rig = Rig.live(BOTH, 4);
+  rig.to(30);
+  rig.segment('low', 4, 24, 23);
+  rig.segment('mid', 4, 24, 30);
+  for (let i = 5; i < 8; i++) rig.step(BOTH, i);
+  expect(rig.entries('low')).toBe('2 3 4G 5 6 7');
+  expect(rig.entries('mid')).toBe('2 3 4 5 6 7');
+  expect(rig.answers).toContain('low/4 too-long');
+  expect(rig.reports).toContain('segment ends before it begins; it is left out');
+});
+
 test('a change that comes when its slot has its number costs one segment, and the next says it in all renditions', () => {
   const rig = Rig.live(BOTH, 4);
   for (let i = 4; i < 12; i++) {
