@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { cleanUps } from './helpers/clean-ups.js';
 import { LADDER } from './helpers/encoder.js';
 import { UPLOADER } from './helpers/live.js';
+import { until } from './helpers/processes.js';
 import { begin, end, listedMore } from './helpers/stage.js';
 import {
   complaintsOfParsers,
@@ -45,7 +46,7 @@ test('an encrypted channel decrypts in ffmpeg and hls.js across key rotations an
     renditions: LADDER.slice(0, 2),
     target: TARGET_SECONDS,
     endOnEof: true,
-    uploaderArguments: ['--config', config, '--window', '40'],
+    uploaderArguments: ['--config', config, '--window', '40', '--event', '1h'],
   });
   const { live, watcher } = stage;
   await listedMore(stage, 1);
@@ -77,12 +78,17 @@ test('an encrypted channel decrypts in ffmpeg and hls.js across key rotations an
   // ffmpeg knows no EXT-X-GAP, and would ask for what the killed one lost.
   const { segments } = seen.renditions.find(({ name }) => name === 'low')!;
   const seconds = segments.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);
-  const { errors, frames } = await readByFfmpeg(new URL('low.m3u8', live.url).href);
-  expect(errors).toEqual([]);
-  expect(frames).toBeGreaterThan(25 * (seconds - 1));
+  const published = (): Promise<string[]> => readdir(join(live.folder, 'www/live'));
+  const vod = async (): Promise<string | undefined> =>
+    (await published()).find((name) => /^low-.*-vod\.m3u8$/.test(name));
+  await until(async () => (await vod()) !== undefined, { what: 'the VOD of the event' });
+  for (const name of ['low.m3u8', 'low-event.m3u8', (await vod())!]) {
+    const { errors, frames } = await readByFfmpeg(new URL(name, live.url).href);
+    expect([name, errors]).toEqual([name, []]);
+    expect(frames).toBeGreaterThan(25 * (seconds - 1));
+  }
 
-  const published = await readdir(join(live.folder, 'www/live'));
-  expect(published.filter((name) => /iframes|\.key$/.test(name))).toEqual([]);
+  expect((await published()).filter((name) => /iframes|\.key$/.test(name))).toEqual([]);
   expect(await (await fetch(live.url)).text()).not.toContain('I-FRAME');
   const [name = ''] = await readdir(join(folder, 'keys/live'));
   const id = name.replace(/\.key$/, '');
