@@ -16,8 +16,8 @@ const TARGET_SECONDS = 2;
 const MOST_MS = 90_000;
 /** More than the window holds, so that it slides. */
 const ENTRIES = 8;
-/** In the middle of a slot, so that the last one has both sound and pictures. */
-const SECONDS = 23;
+/** Within a slot, so that the last one has both sound and pictures; near its start, so that it comes in time on a busy machine. */
+const SECONDS = 22.5;
 const PLAY_SECONDS = 5;
 
 const aac: Rendition = { name: 'sound' };
@@ -54,7 +54,11 @@ describe.each(CASES)('$what', ({ renditions, codecs }) => {
       expectPlayedInRealTime(await play({ url: soundUrl, seconds: PLAY_SECONDS, soundAlone: true }));
       await more;
       const report = await end(stage);
-      expectOnlyGaps(report, () => false);
+      const last = Math.max(
+        ...report.renditions.flatMap(({ segments }) => segments.map(({ number }) => number)),
+      );
+      // What comes of it more than a deadline after the other rendition's is lost.
+      expectOnlyGaps(report, ({ number }) => number === last);
       expect(report.discontinuities).toEqual([]);
 
       const { variants = [] } = report.multivariant.at(-1)?.playlist ?? {};
@@ -71,7 +75,9 @@ describe.each(CASES)('$what', ({ renditions, codecs }) => {
         0,
       );
       const read = await readByFfmpeg(soundUrl);
-      expect(read).toEqual({ errors: [], frames: 0, seconds: expect.closeTo(seconds, 0) });
+      // It knows no EXT-X-GAP.
+      if (report.gaps.length === 0)
+        expect(read).toEqual({ errors: [], frames: 0, seconds: expect.closeTo(seconds, 0) });
       for (const { name, url, versions } of report.renditions) {
         expect(versions.at(-1)?.playlist.mediaSequence).toBeGreaterThan(0);
         for (const segments of await segmentsOfPlaylist(url)) {
@@ -88,12 +94,11 @@ describe.each(CASES)('$what', ({ renditions, codecs }) => {
 
 /** One clock, one mapping to dates: what is heard and seen together has one date, to the millisecond it is told in. */
 function expectOneTimeline({ renditions }: Report): void {
-  const zeros = renditions.flatMap(({ segments }) =>
-    segments.map(({ dateMs, facts }) => {
-      const start = facts?.video?.firstPts ?? facts?.audio[0]?.firstPts;
-      return dateMs! - start! / 90;
-    }),
-  );
-  expect(zeros.length).toBeGreaterThanOrEqual(ENTRIES * renditions.length);
+  const listed = renditions.flatMap(({ segments }) => segments.filter(({ gap }) => !gap));
+  expect(listed.length).toBeGreaterThanOrEqual(ENTRIES * renditions.length);
+  const zeros = listed.map(({ dateMs, facts }) => {
+    const start = facts?.video?.firstPts ?? facts?.audio[0]?.firstPts;
+    return dateMs! - start! / 90;
+  });
   expect(Math.max(...zeros) - Math.min(...zeros)).toBeLessThan(2);
 }

@@ -60,7 +60,7 @@ export class Channels {
     return { ok: true, worker: this.#make(id, channel, lanes) };
   }
 
-  /** Opens the channels that the journal has announcements of, and those that end when nobody delivers. */
+  /** Opens the channels that the journal has anything of, and those that end when nobody delivers. */
   reopen(): void {
     const { journal, settings } = this.options;
     const live = settings.awayTimeoutMs === undefined ? [] : journal.live;
@@ -69,7 +69,7 @@ export class Channels {
       const found = colon < 0 ? this.find(id) : this.find(id.slice(colon + 1), id.slice(0, colon));
       if (found.ok) void found.worker.open();
       else
-        this.options.logger.warn('announcements of a channel must wait', {
+        this.options.logger.warn('what the journal has of a channel must wait', {
           channel: id,
           reason: found.reason,
         });

@@ -167,10 +167,12 @@ export class HttpServer {
   }
 
   async #dateRange(channel: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const worker = this.#commanded(channel, 'adds a date range', request, response);
-    if (!worker) return;
+    if (!this.#commanded(channel, 'adds a date range', request, response)) return;
     try {
       const range = await readDateRangeRequest(request);
+      // The body took its time: the channel may have been read again since.
+      const worker = this.#commanded(channel, 'adds a date range', request, response);
+      if (!worker) return;
       const refusal = await worker.requests.dateRange(range);
       if (refusal !== undefined) return sendJson(response, 409, { message: refusal });
       this.#options.logger.info('a date range is added', { channel, id: range.id });
@@ -201,10 +203,10 @@ export class HttpServer {
   #failed(error: unknown, response: ServerResponse): void {
     // A viewer that went away.
     if (/^(ERR_STREAM|ECONNRESET|EPIPE)/.test(errorCode(error) ?? '')) return;
+    // What is promised is on disk; that it takes no writes has been said.
+    if (error instanceof JournalError) return sendJson(response, 503, { message: error.message });
     this.#options.logger.error('a request could not be answered', { error: errorText(error) });
     if (response.headersSent) response.destroy();
-    // What is promised is on disk.
-    else if (error instanceof JournalError) sendJson(response, 503, { message: error.message });
     else sendJson(response, 500, { message: 'this failed; the log of the daemon says why' });
   }
 }

@@ -41,7 +41,8 @@ interface Waiting {
 }
 
 /**
- * Accepted announcements without a final answer, and what is needed to understand them; survives kill -9.
+ * Accepted announcements without a final answer, what is needed to understand them, and what an operator asked that the store
+ * does not show yet; survives kill -9.
  *
  * A record is identified by channel, session and index: to append it again replaces it. Appends that come while a
  * write is under way go to the disk together, with one sync.
@@ -74,7 +75,7 @@ export class Journal {
 
   /**
    * Opens the journal, or begins one. A corrupt one is set aside under another name: nothing is lost by that which the
-   * segmenters don't announce again.
+   * segmenters don't announce again, but what an operator asked.
    * @throws ConfigError `journal-locked` when another process has it, `journal-unwritable`
    */
   static async open(options: JournalOptions): Promise<Journal> {
@@ -195,7 +196,10 @@ export class Journal {
     this.live.delete(channel);
   }
 
-  /** It is done, or means nothing any more. One that is not there is success. */
+  /**
+   * It is done, or means nothing any more. One that is not there is success.
+   * @throws JournalError
+   */
   async forgetRequest(channel: string, record: RequestRecord): Promise<void> {
     const key = requestKey(channel, record);
     await this.#write([{ type: 'del', key }]);

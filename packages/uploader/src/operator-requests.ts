@@ -40,7 +40,7 @@ export class OperatorRequests {
    */
   async end(): Promise<void> {
     const record: RequestRecord = { type: 'end', life: this.options.state().life, asked: true };
-    await this.#keep(record);
+    await this.#promise(record);
     this.#tell(record);
   }
 
@@ -60,7 +60,7 @@ export class OperatorRequests {
     const before = this.#refusal(range, life);
     if (before !== undefined) return before;
     const record: RequestRecord = { type: 'date-range', life, range };
-    await this.#keep(record);
+    await this.#promise(record);
     const after = this.#refusal(range, life);
     if (after === undefined) this.#tell(record);
     else this.#drop(record);
@@ -79,15 +79,21 @@ export class OperatorRequests {
    */
   replay(records: readonly JournalRecord[], isForeign: boolean): void {
     for (const record of records) {
+      const isOfLife = 'life' in record && record.life === this.options.state().life;
       if (record.type === 'date-range') {
-        const { type, life, range } = record;
-        this.#tell({ type, life, range }, { replayed: true });
+        if (isOfLife) this.#sayIfRefused(record.range);
+        this.#tell(record, { replayed: true });
       } else if (record.type === 'end') {
-        const { type, life, asked } = record;
-        if (asked && isForeign) this.#refuseEnd({ type, life, asked });
-        else this.#tell({ type, life, asked });
+        if (isOfLife && record.asked && isForeign) this.#refuseEnd(record);
+        else this.#tell(record);
       }
     }
+  }
+
+  #sayIfRefused(range: DateRange): void {
+    const why = dateRangeRefusal(this.options.state(), range);
+    if (why !== undefined)
+      this.options.logger.warn('a date range that was given is not listed after all', { id: range.id, why });
   }
 
   #refuseEnd(record: RequestRecord): void {
@@ -104,7 +110,11 @@ export class OperatorRequests {
     const end: RequestRecord = { type: 'end', life: state.life, asked: false };
     if (state.phase !== 'ended' || isClosed(state) || this.#open.has(this.#keyOf(end))) return;
     this.#open.set(this.#keyOf(end), end);
-    this.#keep(end).catch((error: unknown) => this.#failed(error));
+    this.#keep(end).catch((error: unknown) => {
+      // It is tried again with the next event.
+      this.#open.delete(this.#keyOf(end));
+      this.#failed(error);
+    });
   }
 
   /** Of the life that it is about, and no other. */
@@ -125,6 +135,16 @@ export class OperatorRequests {
     return kept;
   }
 
+  /** What fails may be on disk nonetheless, and was not promised. */
+  async #promise(record: RequestRecord): Promise<void> {
+    try {
+      await this.#keep(record);
+    } catch (error) {
+      this.#drop(record);
+      throw error;
+    }
+  }
+
   #drop(record: RequestRecord): void {
     this.#open.delete(this.#keyOf(record));
     this.options.journal
@@ -132,7 +152,7 @@ export class OperatorRequests {
       .catch((error: unknown) => this.#failed(error));
   }
 
-  /** Of what is done a replay changes nothing, and an end that is decided the store soon shows. */
+  /** Of what is done a replay changes nothing. */
   #failed(error: unknown): void {
     this.options.logger.debug('the journal does not say yet what is still to be done', {
       error: errorText(error),

@@ -2,6 +2,7 @@ import { parseDateRange, renderDateRange, type DateRange } from '@hls-uplink/hls
 import { sessionId } from '@hls-uplink/protocol';
 import * as z from 'zod';
 import { MOST_ARREARS, type Arrears, type Listed } from './arrears.js';
+import { dateRangeKey } from './date-range.js';
 import { gapUri, segmentName } from './item.js';
 import type { RenditionState } from './state.js';
 import { TICKS_PER_MS } from './ticks.js';
@@ -12,7 +13,7 @@ const MOST_CHARACTERS = 32 * 1024;
 const count = z.number().int().min(0);
 
 /** What stands behind `#EXT-X-DATERANGE:`. */
-const dateRange = z.string().max(4000).refine(isDateRange);
+const dateRange = z.string().max(MOST_CHARACTERS).refine(isDateRange);
 
 function isDateRange(text: string): boolean {
   try {
@@ -53,7 +54,18 @@ const NAME = /-([0-9a-f]{32})-(\d{6,15})\.ts$/;
 /** As much as may stand in the state line: what has no final answer before the rest, the newest first. */
 export function writeArrears({ all }: Arrears): ArrearsLine {
   const runs: Run[] = [];
-  for (const one of all) if (!extend(runs.at(-1), one)) runs.push(runOf(one));
+  // What lasts stands with each entry that it was carried over to; and segments come before what is said of them.
+  const said = new Set<string>();
+  let room = MOST_CHARACTERS / 2;
+  for (const one of all) {
+    const { dateRanges = [] } = one.segment;
+    const fresh = dateRanges.filter(
+      (range) => !said.has(dateRangeKey(range)) && (room -= attributesOf(range).length) >= 0,
+    );
+    const next = runOf(one, fresh);
+    for (const range of dateRanges) said.add(dateRangeKey(range));
+    if (!extend(runs.at(-1), next)) runs.push(next);
+  }
   let length = 0;
   const fits = (one: Run): boolean => (length += JSON.stringify(one).length + 1) <= MOST_CHARACTERS;
   const kept = new Set(
@@ -69,8 +81,8 @@ export function isWritten(line: ArrearsLine, number: number): boolean {
   return line.some(({ at: [first, , many] }) => first <= number && number < first + many);
 }
 
-function runOf({ number, sequence, segment, id }: Listed): Run {
-  const { duration90k, programDateTimeMs = 0, discontinuity, gap, uri, key, dateRanges = [] } = segment;
+function runOf({ number, sequence, segment, id }: Listed, dateRanges: readonly DateRange[]): Run {
+  const { duration90k, programDateTimeMs = 0, discontinuity, gap, uri, key } = segment;
   const [, session, index] = NAME.exec(uri) ?? [];
   return {
     at: [number, sequence, 1],
@@ -86,8 +98,7 @@ function runOf({ number, sequence, segment, id }: Listed): Run {
 const attributesOf = (range: DateRange): string => renderDateRange(range).replace(/^[^:]*:/, '');
 
 /** With this one more, if it is alike. @returns whether it was */
-function extend(run: Run | undefined, one: Listed): boolean {
-  const next = runOf(one);
+function extend(run: Run | undefined, next: Run): boolean {
   if (!run || run.key || next.key || next.tag || next.dateRanges || run.open !== next.open) return false;
   const [number, sequence, count] = run.at;
   const [ticks, dateMs] = run.time;

@@ -1,6 +1,7 @@
 import { startsNearEnd, targetDurationFor } from '@hls-uplink/hls';
 import { tellAdoptedTarget } from './adopted.js';
-import { emptyWindow } from './retention.js';
+import { appendSlotGap } from './entry.js';
+import { emptyWindow, jumpTo } from './retention.js';
 import { abandonArrears } from './recording.js';
 import { checkLengths } from './item.js';
 import { endDate } from './alone.js';
@@ -167,17 +168,31 @@ export function requestEnd(turn: Turn): void {
   }
 }
 
+/** After a skip nothing has come that could be listed: a gap for the last that was skipped is what ENDLIST stands behind. */
+function listLast(turn: Turn, rendition: RenditionState): void {
+  const slot = turn.state.slots.find(({ number }) => number === rendition.tail);
+  if (!slot || rendition.alone || rendition.queue.length > 0) return;
+  jumpTo(rendition, rendition.tail - 1);
+  rendition.discontinuitySequence = slot.discontinuitySequence! - (slot.discontinuity ? 1 : 0);
+  appendSlotGap(turn, rendition, slot);
+}
+
 /** ENDLIST goes into all playlists together, when every segment is listed in each of them. */
 export function end(turn: Turn): void {
   const { state, at, effects } = turn;
   const must = mustEnd(state, at);
-  if (state.phase === 'starting' && (must || wantsEnd(state)) && participants(state).length === 0)
+  if (state.phase === 'starting' && (must || wantsEnd(state)) && participants(state).length === 0) {
+    state.endRequested = false;
     return answerFarewells(turn);
+  }
   if (state.phase !== 'live') return;
   if (!must && (!wantsEnd(state) || at < lostUntil(state))) return;
   if (must && !state.endRequested) forgetAllAwaited(state);
   const renditions = Object.values(state.renditions).filter((one) => one.tail >= state.firstNumber);
-  for (const rendition of renditions) advance(turn, rendition);
+  for (const rendition of renditions) {
+    advance(turn, rendition);
+    if (rendition.entries.length === 0) listLast(turn, rendition);
+  }
   const pending = Object.values(state.renditions).some((one) => one.queue.length > 0);
   const behind = renditions.some((one) => nextSlot(state, one) !== undefined && !one.alone);
   if (pending || behind || renditions.length === 0) return;
@@ -185,7 +200,7 @@ export function end(turn: Turn): void {
   for (const rendition of Object.values(state.renditions)) {
     for (const spare of rendition.spares) dropSpare(turn, rendition, spare, 'duplicate');
   }
-  for (const rendition of renditions) {
+  for (const rendition of renditions.filter(({ entries }) => entries.length > 0)) {
     if (!rendition.endList) rendition.dirty = true;
     rendition.endList = true;
   }

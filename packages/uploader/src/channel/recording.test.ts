@@ -340,6 +340,22 @@ describe('the event playlist', () => {
     expect(Math.min(...deleted(next))).toBe(57);
   });
 
+  test('is closed in all renditions when it is in one, though it may be longer after a restart', () => {
+    const rig = Rig.live(['low', 'high'], 0, { eventSeconds: 60 });
+    rig.store.recording = (view, rendition) =>
+      view === 'event' && rendition === 'high' && rig.state.renditions['low']!.recordings.event?.closed
+        ? 'held'
+        : 'stored';
+    for (let i = 0; i < 12; i++) rig.step(['low', 'high'], i);
+    const all = [...rig.texts, ...rig.recorded].map(([key, text]) => ({ key, text }));
+    const next = new Rig(all, { eventSeconds: 3600 }, rig.at);
+    for (const name of ['low', 'high']) next.connect(name);
+    for (let i = 12; i < 20; i++) next.step(['low', 'high'], i);
+    for (const name of ['low', 'high'])
+      expect(next.recorded.get(`live/${name}-event.m3u8`)).toMatch(/\n#EXT-X-ENDLIST\n$/);
+    expect([...next.recorded.keys()].filter((key) => /vod/.test(key))).toHaveLength(3);
+  });
+
   /** ENDLIST does not reach the event playlists any more once there is a VOD. */
   function holdEnd(rig: Rig): void {
     rig.store.recording = (view) => (view === 'event' && vods(rig).length > 0 ? 'held' : 'stored');

@@ -2,7 +2,7 @@ import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
 import { epochOf, recallClock, wallOf } from './epoch.js';
 import { activeOf, compareEncodes, isAlike, isSpare } from './encode.js';
 import { answer, sourcesOf } from './source.js';
-import type { ChannelState, Entry, Epoch, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
+import type { ChannelState, Entry, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 import type { Position } from './timeline.js';
 
@@ -79,19 +79,21 @@ export function placeSpare(
   const newest = newestOf(state, rendition);
   if (!newest) return undefined;
   const { startPts, endPts, wallClock } = announcement;
-  const all = [newest, ...rendition.entries, ...rendition.queue.items];
-  const near = all.filter(({ end }) => isNear(state, startPts, end));
-  const awayMs = (epoch: Epoch, start: number): number =>
-    Math.abs(wallOf(epoch, start) - Date.parse(wallClock));
-  const told = near.filter(
-    ({ epoch, end }) => awayMs(epochOf(state, epoch)!, unwrapNear(startPts, end)) <= 1000 * state.target!,
-  );
   const at = (epoch: number, start: number): Position => ({
     epoch,
     start,
     end: start + ptsDuration(startPts, endPts),
     contiguous,
   });
+  const isTold = ({ epoch, end }: Entry | Item): boolean => {
+    const wallMs = wallOf(epochOf(state, epoch)!, unwrapNear(startPts, end));
+    return Math.abs(wallMs - Date.parse(wallClock)) <= 1000 * state.target!;
+  };
+  if (isNear(state, startPts, newest.end) && isTold(newest))
+    return at(newest.epoch, unwrapNear(startPts, newest.end));
+  const all = [newest, ...rendition.entries, ...rendition.queue.items];
+  const near = all.filter(({ end }) => isNear(state, startPts, end));
+  const told = near.filter(isTold);
   if (told.length === 0) {
     const known = recallClock(state, announcement);
     if (known) return at(known.epoch.id, known.start);
@@ -99,9 +101,10 @@ export function placeSpare(
   const away = ({ end }: Entry | Item): number => Math.abs(unwrapNear(startPts, end) - end);
   const candidates = told.length > 0 ? told : near;
   if (candidates.length === 0) return undefined;
-  const best = candidates.includes(newest)
-    ? newest
-    : candidates.reduce((one, other) => (away(other) < away(one) ? other : one));
+  const best =
+    candidates[0] === newest
+      ? newest
+      : candidates.reduce((one, other) => (away(other) < away(one) ? other : one));
   return at(best.epoch, unwrapNear(startPts, best.end));
 }
 

@@ -38,6 +38,41 @@ describe('a channel that nobody delivers to', () => {
     expect(over.state.stalledSinceMs).toBeUndefined();
   });
 
+  test.each(['end-requested', '--away-timeout'])(
+    'ends by %s though it has skipped to what never comes, and the next stream begins',
+    (how) => {
+      const rig = Rig.live(['low'], 4, AWAY);
+      rig.to(80);
+      rig.told('low', 4, 99);
+      expect(rig.state.renditions['low']!.entries).toEqual([]);
+      if (how === 'end-requested') rig.happen({ type: 'end-requested' });
+      else rig.lose('low');
+      rig.to(200);
+      expect(rig.state.phase).toBe('ended');
+      expect(rig.playlist('low').endList).toBe(true);
+      rig.connect('low~b');
+      rig.to(712);
+      rig.segment('low~b', 0, 700, 706);
+      rig.segment('low~b', 1, 706, 712);
+      expect(rig.state).toMatchObject({ life: 2, phase: 'live' });
+      expect(rig.playlist('low').entries.map(({ gap }) => gap)).toEqual([false, false]);
+    },
+  );
+
+  test('asked to end before anything of it could be had, is asked nothing of the next stream', () => {
+    const rig = new Rig();
+    rig.connect('low');
+    rig.store.segment = () => false;
+    rig.segment('low', 0, 0, 6);
+    rig.happen({ type: 'end-requested' });
+    rig.happen({ type: 'segment-lost', id: { session: sessionOf('low'), index: 0 } });
+    expect(rig.state).toMatchObject({ phase: 'starting', endRequested: false });
+    rig.store.segment = () => true;
+    rig.connect('low');
+    for (let i = 1; i < 4; i++) rig.step(['low'], i);
+    expect(rig.playlist('low').endList).toBe(false);
+  });
+
   test.each([
     { name: 'connected', part: (): void => undefined },
     {

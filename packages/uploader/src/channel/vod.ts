@@ -56,7 +56,9 @@ function closeEvents({ state, effects }: Turn): void {
   const events = eventsOf(state).filter(({ event }) => event.life === life);
   const toClose = events.filter(({ event }) => !event.closed);
   const reason = reasonToClose(state, life, events);
-  if (pending.length === 0 || (toClose.length > 0 && !reason)) return;
+  // What is begun is finished, though the limit may be another by now.
+  const isBegun = events.some(({ event }) => event.closed);
+  if (pending.length === 0 || (toClose.length > 0 && !reason && !isBegun)) return;
   const firstMs = Math.min(...events.map(({ event }) => event.entries.first!.dateMs));
   const stamp = new Date(firstMs).toISOString().replaceAll(/[-:]|\.\d+/g, '');
   for (const { event } of toClose)

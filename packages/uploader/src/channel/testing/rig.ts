@@ -7,7 +7,7 @@ import type { ChannelSettings, ChannelState } from '../state.js';
 import type { Happening } from './scene.js';
 import { see, type SeenPlaylist } from './viewer.js';
 
-const BEGIN_MS = 1_700_000_000_000;
+export const BEGIN_MS = 1_700_000_000_000;
 const TARGET_SECONDS = 6;
 const GOP_SECONDS = 2;
 
