@@ -68,14 +68,13 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
 function mayBring({ state, at }: Turn, rendition: RenditionState, skipped: readonly Slot[]): boolean {
   const { name, queue, entries, away, updatedMs } = rendition;
   const patienceMs = 1500 * state.targetDuration!;
-  const overdue = at >= updatedMs + patienceMs;
+  const overdue = away || at >= updatedMs + patienceMs;
   // What was announced before a leave comes again with it, and what it began anew with behind it.
   const isGone = sourcesOf(state, name).every(({ connected, gone }) => !connected && gone);
   const isAwaited = (slot: Slot): boolean =>
     !inSlot(queue.items, slot) && !inSlot(entries, slot) && !(overdue && isPublished(state, rendition, slot));
   return (
     hasRecordings(state, rendition) &&
-    !away &&
     skipped.length <= MOST_ARREARS &&
     (!isGone || at < state.openedMs + patienceMs) &&
     skipped.some(isAwaited)

@@ -42,7 +42,7 @@ const stateLine = z.strictObject({
     sessionId,
     z.tuple([z.number().int().min(-1)]).or(z.tuple([count, count, count, ticks])),
   ),
-  /** Sources by session, where there are several (DESIGN.md, "Redundant sources"). */
+  /** Sources by session (DESIGN.md, "Redundant sources"): another session of the same one goes on at once. */
   sources: z.record(sessionId, z.string().max(100)).optional(),
   /** The session it is published from, and those of the same encode that stand by. */
   active: sessionId.optional(),
@@ -105,7 +105,7 @@ export function writeStateLine(state: ChannelState, rendition: RenditionState, a
     starts: rendition.entries.map((entry) => [entry.epoch, entry.start]),
     longestMs: rendition.entries[0]?.longestMs ?? 0,
     sessions,
-    ...(new Set(Object.values(sources)).size > 1 && { sources }),
+    ...(Object.keys(sources).length > 0 && { sources }),
     ...(active !== undefined && { active }),
     ...(same.length > 0 && { same: same.map(({ facts }) => facts.session) }),
     left: rendition.left.map(({ key, keepMs }) => [key.slice(below), keepMs]),

@@ -71,6 +71,27 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['encoder-again', 'high', 17_000],
     ),
   ],
+  [
+    'another session of a source is new when the uploader starts again',
+    {},
+    mishaps(
+      ['store-down', 'low', 0],
+      ['spool-lost', 'mid', 0],
+      ['uploader-started', 'mid', 18_000],
+      ['uploader-killed', 'high', 0],
+    ),
+  ],
+  [
+    'a link is cut before the store is away, and what waits there comes when both are back',
+    { recordings: { eventSeconds: 3600 } },
+    mishaps(
+      ['link-cut', 'low', 5000],
+      ['store-down', 'high', 18_000],
+      ['link-cut', 'low', 23_000],
+      ['start', 'low~b', 16_000],
+      ['leave', 'low', 23_000],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
