@@ -66,6 +66,7 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
  * siblings when the uploader is there again. It is lost when it does not come by its deadline, which is counted as ever.
  */
 function mayBring({ state, at }: Turn, rendition: RenditionState, skipped: readonly Slot[]): boolean {
+  if (!hasRecordings(state, rendition) || skipped.length > MOST_ARREARS) return false;
   const { name, queue, entries, away, updatedMs } = rendition;
   const patienceMs = 1500 * state.targetDuration!;
   const overdue = away || at >= updatedMs + patienceMs;
@@ -73,12 +74,7 @@ function mayBring({ state, at }: Turn, rendition: RenditionState, skipped: reado
   const isGone = sourcesOf(state, name).every(({ connected, gone }) => !connected && gone);
   const isAwaited = (slot: Slot): boolean =>
     !inSlot(queue.items, slot) && !inSlot(entries, slot) && !(overdue && isPublished(state, rendition, slot));
-  return (
-    hasRecordings(state, rendition) &&
-    skipped.length <= MOST_ARREARS &&
-    (!isGone || at < state.openedMs + patienceMs) &&
-    skipped.some(isAwaited)
-  );
+  return (!isGone || at < state.openedMs + patienceMs) && skipped.some(isAwaited);
 }
 
 const addTicks = (sum: number, { start, end }: { start: number; end: number }): number => sum + end - start;

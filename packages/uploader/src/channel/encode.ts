@@ -1,7 +1,8 @@
 import type { Gap, Segment } from '@hls-uplink/protocol';
+import { startBy } from './epoch.js';
 import { sourcesOf } from './source.js';
 import type { ChannelState, KeyPrint, RenditionState, SourceState } from './state.js';
-import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
+import { TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 
 /** So many key pictures of a source are remembered, for one that is some segments behind. */
 const REMEMBERED_PRINTS = 64;
@@ -99,13 +100,12 @@ export function compareEncodes(
 
 /** It does not go on where its own wall clock says that it would by now. */
 function isOnNewClock(
-  { target }: ChannelState,
+  state: ChannelState,
   { endPts, endMs = 0 }: SourceState,
-  { startPts, wallClock }: Segment | Gap,
+  announcement: Segment | Gap,
 ): boolean {
   if (endPts === undefined) return false;
-  const expected = endPts + (Date.parse(wallClock) - endMs) * TICKS_PER_MS;
-  return Math.abs(unwrapNear(startPts, expected) - expected) > target! * TICKS_PER_SECOND;
+  return startBy(state, { t0: endPts, date0Ms: endMs }, announcement) === undefined;
 }
 
 /** A source of another encode becomes the active one: what the others are to it is known where they have been beside it. */

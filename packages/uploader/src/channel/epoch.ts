@@ -107,7 +107,7 @@ function recognise(
 }
 
 /** Unwrapped, where its wall clock maps to that within one target duration; else undefined. */
-function startBy(
+export function startBy(
   { target = 0 }: ChannelState,
   seen: ChannelClock,
   { startPts, wallClock }: Pick<Segment, 'startPts' | 'wallClock'>,

@@ -29,10 +29,9 @@ export function putMultivariants(turn: Turn): void {
   if (renditions.some((one) => one.storedTail < state.firstNumber)) return;
   const late = all.filter((one) => one.tail < state.firstNumber && !hasLeft(state, one.name));
   if (late.some((one) => !one.failing && at < lostAt(state, one))) return;
-  if (!state.multivariant.inFlight) {
-    for (const rendition of renditions) stateBandwidth(rendition);
-    put(turn, 'live', state.multivariant, multivariantText(state, renditions));
-  }
+  if (state.multivariant.inFlight) return;
+  for (const rendition of renditions) stateBandwidth(rendition);
+  put(turn, 'live', state.multivariant, multivariantText(state, renditions));
   // Who takes over reads only the live one back: what it says the others may say.
   if (state.multivariant.inFlight) return;
   for (const view of RECORDING_VIEWS) {
