@@ -115,20 +115,32 @@ export function sessionOf(record: NewRecord): string | undefined {
   }
 }
 
-/** What was accepted out of order, of each session in order of index: what was skipped for it is decided anew. */
+type AcceptedRecord = Extract<JournalRecord, { type: 'accepted' }>;
+type Runs = NonNullable<AcceptedRecord['behind']>;
+
+/**
+ * What was accepted out of order, of each session in order of index: what was skipped for it is decided anew. Each says what is
+ * still to be accepted as the records after it know it.
+ */
 export function inOrder(records: readonly JournalRecord[]): JournalRecord[] {
-  const accepted = new Map<string, Extract<JournalRecord, { type: 'accepted' }>[]>();
+  const sessions = new Map<string, { accepted: AcceptedRecord[]; open: Runs }>();
   for (const record of records) {
     if (record.type !== 'accepted') continue;
-    const { session } = record.announcement;
-    const list = accepted.get(session);
-    if (list) list.push(record);
-    else accepted.set(session, [record]);
+    const { session, index } = record.announcement;
+    const { accepted, open } = sessions.get(session) ?? { accepted: [], open: [] };
+    const later = open.flatMap(([from, to]): Runs => (to > index ? [[Math.max(from, index + 1), to]] : []));
+    accepted.push(record);
+    sessions.set(session, { accepted, open: [...(record.behind ?? []), ...later] });
   }
-  for (const list of accepted.values()) list.sort((a, b) => a.announcement.index - b.announcement.index);
-  return records.map((record) =>
-    record.type === 'accepted' ? accepted.get(record.announcement.session)!.shift()! : record,
-  );
+  for (const { accepted } of sessions.values())
+    accepted.sort((a, b) => a.announcement.index - b.announcement.index);
+  return records.map((record) => {
+    if (record.type !== 'accepted') return record;
+    const { accepted, open } = sessions.get(record.announcement.session)!;
+    const { type, sequence, announcement } = accepted.shift()!;
+    const behind = open.filter(([from]) => from < announcement.index);
+    return { type, sequence, announcement, ...(behind.length > 0 && { behind }) };
+  });
 }
 
 export const liveKey = (channel: string): string => [channel, 'live'].join(SEPARATOR);

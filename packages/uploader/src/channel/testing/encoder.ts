@@ -4,6 +4,8 @@ const GOP_90K = 180_000;
 
 /** One encoder in simulated time: a key picture every 2 s, to all the segmenters it feeds at once. */
 export class Encoder {
+  /** How often it has begun: each time its pictures are others. */
+  begun = 0;
   private clock: { baseMs: number; basePts: number; pictures: number } | undefined;
 
   constructor(
@@ -13,6 +15,7 @@ export class Encoder {
   ) {}
 
   start(firstPts: number): void {
+    this.begun++;
     this.clock = { baseMs: this.scene.time.now, basePts: firstPts, pictures: 0 };
     this.keyPicture(this.clock);
   }

@@ -2,7 +2,7 @@ import type { Announcement, FinalAnswer, Marker, Tracks } from '@hls-uplink/prot
 import type { SourceFacts } from '../event.js';
 import { PTS_WRAP, type Scene } from './scene.js';
 
-const DRAIN_MS = 30_000;
+const DRAIN_MS = 60_000;
 
 /** How many of the segments begin anywhere, as those after a forced cut do. */
 const FORCED = 0.005;
@@ -266,7 +266,7 @@ export class Segmenter {
       independent: this.scene.random() >= FORCED,
       keyPictures: keys.map((key, i) => ({
         offset: 376 + i * 1000,
-        bytes: 500 + this.encode,
+        bytes: 500 + this.encode + 2 * this.scene.encoderOf(this.rendition).begun,
         pts: key % PTS_WRAP,
       })),
       markers: this.scene.options.cues ? cuesIn(start, end) : [],

@@ -1,5 +1,6 @@
 import type { Key } from '@hls-uplink/hls';
 import type { Announcement, SegmentId, Tracks } from '@hls-uplink/protocol';
+import { inOrder } from '../../journal-record.js';
 import { behindOf, isBehind } from '../catch-up.js';
 import type { ChannelEvent, Effect, IndexRun, SourceFacts } from '../event.js';
 import { deadline, openChannel, reduce, sessionProgress, step } from '../reduce.js';
@@ -41,12 +42,28 @@ export class Uploader {
     this.state = openChannel({ channel: 'live', window, iFrames, ...recordings, writer, fenced: true });
     const playlists = [...this.scene.store.texts].map(([key, text]) => ({ key, text }));
     this.happen({ type: 'opened', playlists });
-    for (const { facts, tracks, announcement, behind } of [...this.journal]) {
+    for (const { facts, tracks, announcement, behind } of this.replay()) {
       this.happen({ type: 'connected', facts, replayed: true });
       this.happen({ type: 'tracks', tracks });
       this.happen({ type: 'accepted', announcement, ...(behind && { behind }) });
     }
     for (const segmenter of this.scene.segmenters.values()) if (segmenter.alive) segmenter.connect();
+  }
+
+  private replay(): Journalled[] {
+    const all = new Map(this.journal.map((one) => [one.announcement, one]));
+    const records = this.journal.map(({ announcement, behind }, sequence) => ({
+      type: 'accepted' as const,
+      sequence,
+      announcement,
+      ...(behind && { behind }),
+    }));
+    return inOrder(records).flatMap((record) => {
+      if (record.type !== 'accepted') return [];
+      const { announcement, behind } = record;
+      const { facts, tracks } = all.get(announcement)!;
+      return [{ facts, tracks, announcement, ...(behind && { behind }) }];
+    });
   }
 
   /** kill -9: what was on its way to the store arrives there or does not, but not after a successor has read it. */
