@@ -5,7 +5,8 @@ import { dateOf, epochOf } from './epoch.js';
 import { lose, upload, withdraw } from './item.js';
 import { MISFITS, tellMisfit } from './misfit.js';
 import { hasSkipped, lostAt } from './rendition.js';
-import { answer, hasChanged, hasLeft } from './source.js';
+import { answer, hasChanged } from './source.js';
+import { hasGone } from './spare.js';
 import type { ChannelState, Entry, Item, Misfit, RenditionState, Turn } from './state.js';
 import { placeOf, TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot, measureSlot, neighbours, type Position } from './timeline.js';
@@ -148,7 +149,7 @@ function listAway(turn: Turn, rendition: RenditionState): boolean {
   const ticks = Math.round(state.target! * TICKS_PER_SECOND);
   const ahead = overtakenBy(state, rendition);
   if (ahead < ticks) return false;
-  if (!rendition.away && !hasLeft(state, rendition.name)) {
+  if (!rendition.away && !hasGone(state, rendition, at)) {
     if (at < lostAt(state, rendition)) return false;
     rendition.away = true;
   }

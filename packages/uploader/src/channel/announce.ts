@@ -19,7 +19,7 @@ import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
 import { checkOffset, whyMisaligned } from './misfit.js';
 import { hasSkipped, hasVideo, renditionOf } from './rendition.js';
-import { answer, isSettled, settle, settleSkipped } from './source.js';
+import { answer, isOvertaken, isSettled, keepLast, settle, settleSkipped } from './source.js';
 import { dropSurplus, noteDelivery, putAside } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { unstall } from './stall.js';
@@ -147,6 +147,7 @@ export function takeAnnouncement(
       break;
     case 'segment':
     case 'gap':
+      if (behind.length > 0) source.overtaken = behind;
       deliver(turn, source);
       if (putAside(turn, source, rendition, announcement, event)) return dropSurplus(turn, rendition);
       enqueue(turn, source, rendition, announcement, event);
@@ -183,7 +184,9 @@ function arrive(
   const { state, at } = turn;
   noteDelivery(turn, source, rendition, announcement);
   const endMs = Date.parse(announcement.wallClock) + (end - awaited.start) / TICKS_PER_MS;
-  source.last = { index: announcement.index, epoch, end, endMs };
+  const { last } = source;
+  source.last = { index: announcement.index, epoch, end, endMs, cameMs: at };
+  keepLast(source, last);
   rendition.away = false;
   const refused = event === 'refused';
   const lost = refused || announcement.type === 'gap';
@@ -223,8 +226,20 @@ export function isPending(source: SourceState, rendition: RenditionState, index:
     source.farewells.some((farewell) => farewell.index === index) ||
     rendition.spares.some(({ announcement: one }) => one.index === index && one.session === session) ||
     rendition.queue.find({ session, index }) !== undefined ||
+    rendition.arrears.find({ session, index }) !== undefined ||
     rendition.entries.some(({ id }) => id?.index === index && id.session === session)
   );
+}
+
+/** Before this its source has announced what was overtaken by it, and will announce it again. */
+export function hasOvertaken(state: ChannelState, rendition: RenditionState, { id }: Item): boolean {
+  const source = state.sources[id.session];
+  const isOpen = ([from, to]: IndexRun): boolean => {
+    for (let index = from; index <= Math.min(to, id.index - 1); index++)
+      if (isOvertaken(source!, index) && !isPending(source!, rendition, index)) return true;
+    return false;
+  };
+  return source?.overtaken?.some(isOpen) === true;
 }
 
 /** @param place where it lies, when its own clock need not be asked */
@@ -254,15 +269,15 @@ export function enqueue(
     source.changed = id.index;
     delete source.instead;
   }
-  const last = told && (source.told?.index ?? -1) > (source.last?.index ?? -1) ? source.told : source.last;
-  const position = place ?? locate(turn, last, rendition, announcement);
+  const before = told ? toldBefore(source, id.index) : source.last;
+  const position = place ?? locate(turn, before, rendition, announcement);
   if (!position) {
-    if (!told) source.last = { index: id.index };
+    if (!told) source.last = { ...source.last, index: id.index };
     return late(turn, event, id, rendition);
   }
   const { epoch, start, end } = position;
   const endMs = Date.parse(announcement.wallClock) + (end - start) / TICKS_PER_MS;
-  source[told ? 'told' : 'last'] = { index: id.index, epoch, end, endMs };
+  source[told ? 'told' : 'last'] = { index: id.index, epoch, end, endMs, cameMs: at };
   if (told && lost) return;
   if (announcement.type === 'segment') takeMarkers(turn, position, announcement);
   // From another encode that it takes over from it differs behind that one's tags, too.
@@ -317,6 +332,12 @@ export function enqueue(
     if (rendition.queue.find(id)) checkOffset(turn, rendition, slot, item);
   }
   if (rendition.queue.find(id)) decide(turn, rendition, item);
+}
+
+/** What it announced last that comes before this, which may have been overtaken. */
+function toldBefore({ told, last }: SourceState, index: number): SourceState['last'] {
+  const known = [told, last].filter((one) => one !== undefined && one.index < index);
+  return known.sort((a, b) => b!.index - a!.index)[0];
 }
 
 /** What is too long is out, and what is whole or waits for nobody is uploaded. */

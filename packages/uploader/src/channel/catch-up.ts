@@ -196,12 +196,18 @@ function leftOf(
   return [{ key: keyOf(state, uri), keepMs: Math.ceil(duration90k / TICKS_PER_MS + longestMs) }];
 }
 
-/** What is out of the dvr window before it came, and what is too much, is not waited for. */
+/**
+ * What is out of the dvr window before it came, and what is too much, is not waited for. Viewers may have what a live version
+ * lists, or one that is on its way, so dvr has it as well.
+ */
 export function trimArrears(turn: Turn, rendition: RenditionState): void {
-  const { all } = rendition.arrears;
-  const from = Math.max(outOfWindow(turn.state, rendition), all.length - MOST_ARREARS);
-  if (from <= 0) return;
-  drop(turn, rendition, all.slice(0, from), 'they have left the dvr window, or too many wait');
+  const { arrears, storedTail, inFlight } = rendition;
+  const surplus = Math.max(0, arrears.length - MOST_ARREARS);
+  const left = arrears.all.slice(surplus, outOfWindow(turn.state, rendition));
+  const shown = Math.max(storedTail, inFlight?.tail ?? -1);
+  const dropped = [...arrears.all.slice(0, surplus), ...left.filter(({ number }) => number > shown)];
+  if (dropped.length > 0)
+    drop(turn, rendition, dropped, 'they have left the dvr window, or too many wait');
 }
 
 /** What the state line says of it. What has no final answer must stand there, or a successor would take it for answered. */

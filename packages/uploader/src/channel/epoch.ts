@@ -17,7 +17,8 @@ export function epochOf(state: ChannelState, id: number): Epoch | undefined {
 /**
  * Puts an announcement on a clock (DESIGN.md, "Clocks and epochs"): its source's own where it goes on, else an epoch's
  * to which its wall clock maps within one target duration, else a new one, which begins an epoch. So does a known one
- * when later slots on another have their numbers already. Undefined when it is of the life before.
+ * when later slots on another have their numbers already. Undefined when it is of the life before, or of a clock that has
+ * gone by.
  */
 export function locate(
   turn: Turn,
@@ -33,6 +34,7 @@ export function locate(
   const known =
     goOn(state, last, announcement, rendition.frame) ?? recognise(state, last, announcement, rendition.frame);
   if (!known) {
+    if (hasGoneBy(turn, last, wallMs, duration)) return undefined;
     partNewClock(turn, rendition, wallMs);
     const clock = { t0: startPts, date0Ms: wallMs };
     const epoch = rendition.alone
@@ -50,6 +52,28 @@ export function locate(
       : epoch.id;
   if (touches) epochOf(state, id)!.seen = { t0: start, date0Ms: wallMs };
   return { epoch: id, start, end: start + duration, contiguous: touches && discontinuity === undefined };
+}
+
+/**
+ * Its clock is one that nobody else has told of, and the next one after it has numbers already: by its host's clock, which has
+ * gone on since its source's announcement before, most of it was over when that began. Only of what comes together with that
+ * one, as a backlog does: of what has just been made a host's clock that was set back must not say it.
+ */
+function hasGoneBy(
+  { state, at }: Turn,
+  last: SourceState['last'],
+  wallMs: number,
+  duration: number,
+): boolean {
+  if (last?.end === undefined || last.endMs === undefined || last.cameMs === undefined) return false;
+  const halfMs = duration / TICKS_PER_MS / 2;
+  if (at - last.cameMs > halfMs || wallMs < last.endMs - 1000 * state.target!) return false;
+  const before = epochOf(state, last.epoch!);
+  const numbered = state.slots.find(({ number, epoch }) => number !== undefined && epoch > last.epoch!);
+  const next = numbered && epochOf(state, numbered.epoch);
+  if (!before || !next) return false;
+  const offMs = last.endMs - wallOf(before, last.end);
+  return wallMs + halfMs - offMs <= wallOf(next, next.clock.t0);
 }
 
 function goOnAnew(

@@ -1,4 +1,5 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
+import { hasOvertaken } from './announce.js';
 import { leaveAlignment, listNextAlone, overtakenBy } from './alone.js';
 import { activeOf } from './encode.js';
 import { appendSlotGap, distance } from './entry.js';
@@ -7,8 +8,8 @@ import { whyMisaligned } from './misfit.js';
 import { clockKnownAt } from './parallel.js';
 import { holding, isKnown, isPublished, siblings } from './partial.js';
 import { hasSkipped, lostAt } from './rendition.js';
-import { answer, hasLeft } from './source.js';
-import { hasJustCome, hasJustDelivered, mayCome } from './spare.js';
+import { answer } from './source.js';
+import { hasGone, hasJustCome, hasJustDelivered, mayCome } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot, nextSlot, positionOf } from './timeline.js';
@@ -90,11 +91,15 @@ export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): 
     const covered = siblings(state, rendition).some((other) => holding(other, slot)?.whole);
     // A gap gives no number while a sibling may yet bring what stands before.
     const open = slot.number === undefined && !isKnown(state, rendition, slot);
-    const awaited = open || (!published && !covered) || mayCome(state, rendition, slot.end, at);
+    const awaited =
+      open ||
+      (!published && !covered) ||
+      hasOvertaken(state, rendition, next) ||
+      mayCome(state, rendition, slot.end, at);
     if (awaited && at < lostAt(state, rendition)) return false;
   } else {
     if (!published) return false;
-    if (!rendition.away && !hasLeft(state, rendition.name)) {
+    if (!rendition.away && !hasGone(state, rendition, at)) {
       if (at < lostAt(state, rendition)) return false;
       // From who has just become active, or has just come back, the next one is to be expected.
       const active = activeOf(state, rendition);

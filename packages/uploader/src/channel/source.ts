@@ -42,7 +42,12 @@ export function connect({ state, at }: Turn, facts: SourceFacts, replayed: boole
     const same = older.facts.source === facts.source || (older.facts.source === '' && !(isActive && isKnown));
     if (!same) continue;
     older.gone ??= 'left';
-    if (isActive) rendition.active = facts.session;
+    if (!isActive) continue;
+    rendition.active = facts.session;
+    if (older.changed === undefined || source.last !== undefined) continue;
+    // No discontinuity has been listed for what it took over from.
+    source.changed = 0;
+    if (older.instead !== undefined) source.instead = older.instead;
   }
   if (rendition.active === undefined || rendition.active === facts.session) {
     source.deliveredMs ??= at;
@@ -59,6 +64,11 @@ export function disconnect({ state, at }: Turn, session: string): void {
   if (!source?.connected) return;
   source.connected = false;
   if (!source.gone) source.lostMs = at;
+}
+
+/** What comes after something newer is not the last. */
+export function keepLast(source: SourceState, last: SourceState['last']): void {
+  if (last && source.last && source.last.index < last.index) source.last = last;
 }
 
 /** The final answer of one announcement: told once, and counted to what the session has settled. */
@@ -85,9 +95,19 @@ export function settle(source: SourceState | undefined, from: number, to = from)
   source.answered = runs;
 }
 
+const holds =
+  (index: number) =>
+  ([from, to]: IndexRun): boolean =>
+    from <= index && index <= to;
+
 /** Its final answer has gone out. */
 export function isSettled({ settled, answered }: SourceState, index: number): boolean {
-  return index <= settled || answered.some(([from, to]) => from <= index && index <= to);
+  return index <= settled || answered.some(holds(index));
+}
+
+/** A later one was accepted before it, and it has no final answer. */
+export function isOvertaken(source: SourceState, index: number): boolean {
+  return source.overtaken?.some(holds(index)) === true && !isSettled(source, index);
 }
 
 /** An index that is skipped was refused before it could be understood, or answered in a time nobody remembers. */

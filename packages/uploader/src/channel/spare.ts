@@ -1,7 +1,7 @@
 import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
 import { epochOf, recallClock, wallOf } from './epoch.js';
 import { activeOf, compareEncodes, isAlike, isSpare } from './encode.js';
-import { answer, sourcesOf } from './source.js';
+import { answer, hasLeft, sourcesOf } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 import type { Position } from './timeline.js';
@@ -134,6 +134,11 @@ export function hasJustDelivered(
  */
 export function hasJustCome(state: ChannelState, source: SourceState | undefined, at: number): boolean {
   return source?.connected === true && at < (source.cameMs ?? 0) + CAME_TARGETS * targetMs(state);
+}
+
+/** It has left, and nothing follows that good-bye: one that has just come says again what it said while it was away. */
+export function hasGone(state: ChannelState, { name }: RenditionState, at: number): boolean {
+  return hasLeft(state, name) && !sourcesOf(state, name).some((source) => hasJustCome(state, source, at));
 }
 
 /** The same encode comes from another source that is well, and has not come as far as this yet. */

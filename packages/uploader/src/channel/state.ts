@@ -1,6 +1,13 @@
 import type { DateRange, Key } from '@hls-uplink/hls';
 import type { DroppedCode, Gap, Segment, SegmentId, Track } from '@hls-uplink/protocol';
-import type { ChannelEvent, Effect, MultivariantView, RecordingView, SourceFacts } from './event.js';
+import type {
+  ChannelEvent,
+  IndexRun,
+  Effect,
+  MultivariantView,
+  RecordingView,
+  SourceFacts,
+} from './event.js';
 import type { KeyPlace } from './i-frame.js';
 import type { Queue } from './queue.js';
 import type { Arrears } from './arrears.js';
@@ -213,10 +220,15 @@ export interface SourceState {
   gone?: 'left' | 'ended';
   /** When the connection was lost without leave or end. */
   lostMs?: number;
-  /** Where its last accepted or refused announcement ended, and when by its own wall clock; without them when that is not known. */
-  last?: { index: number; epoch?: number; end?: number; endMs?: number };
+  /**
+   * Where its last accepted or refused announcement ended, when by its own wall clock, and when it came; without them when that
+   * is not known.
+   */
+  last?: { index: number; epoch?: number; end?: number; endMs?: number; cameMs?: number };
   /** Where its last one ended that is announced only; it goes with the connection. */
-  told?: { index: number; epoch: number; end: number; endMs: number };
+  told?: { index: number; epoch: number; end: number; endMs: number; cameMs: number };
+  /** What it had announced before its last accepted one, and was overtaken by that, as a journal says: it will announce it again. */
+  overtaken?: readonly IndexRun[];
   /** Where its last listed segment ended; what a successor needs. */
   listed?: { index: number; epoch: number; end: number };
   /** Highest index with a final answer, everything below it answered too; −1: none. */

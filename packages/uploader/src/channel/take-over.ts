@@ -1,10 +1,10 @@
-import type { DroppedCode } from '@hls-uplink/protocol';
+import { ptsDuration, type DroppedCode } from '@hls-uplink/protocol';
 import { isDraft, original } from 'immer';
 import { enqueue, stateTracks } from './announce.js';
 import { forgetAwaited } from './awaited.js';
 import { activeOf, compareAnew, isAlike, isSpare } from './encode.js';
-import { epochOf, wallOf } from './epoch.js';
-import { answer } from './source.js';
+import { epochOf, recallClock, wallOf } from './epoch.js';
+import { answer, keepLast } from './source.js';
 import {
   dropSpare,
   hasJustDelivered,
@@ -82,6 +82,7 @@ function judge(
   const place = placeSpare(state, rendition, spare);
   // Of a clock of which nothing waits any more.
   if (!place && newestOf(state, rendition)) return { verdict: 'drop', code: 'backlog' };
+  if (!place && isSkipped(state, rendition, spare)) return { verdict: 'drop', code: 'backlog' };
   if (!place) return active ? { verdict: 'take' } : WAIT;
   const { frame, queue, entries } = rendition;
   const last = rendition.tail >= state.firstNumber ? entries.at(-1) : undefined;
@@ -94,10 +95,10 @@ function judge(
     return { verdict: 'drop', code: listed?.gap ? 'late' : 'duplicate' };
   }
   const { first } = queue;
-  const isSkipped =
+  const isBefore =
     first !== undefined &&
     (place.epoch < first.epoch || (place.epoch === first.epoch && place.end <= first.start + frame));
-  if (!last && rendition.tail >= state.firstNumber && isSkipped) return { verdict: 'drop', code: 'backlog' };
+  if (!last && rendition.tail >= state.firstNumber && isBefore) return { verdict: 'drop', code: 'backlog' };
   const rival = queue.items.find(
     ({ epoch, start, end }) =>
       epoch === place.epoch && start < place.end - frame && end > place.start + frame,
@@ -112,6 +113,22 @@ function judge(
   }
   const isDue = isPassed(state, rendition, spare, place) || isUnclaimed(state, rendition, place);
   return active || (!isLost && isDue) ? { verdict: 'take', place } : WAIT;
+}
+
+/** The rendition has nothing since a skip, and that went over its place. */
+function isSkipped(
+  state: ChannelState,
+  { tail, frame }: RenditionState,
+  { announcement, contiguous }: Spare,
+): boolean {
+  const known = recallClock(state, announcement);
+  if (!known) return false;
+  const { start } = known;
+  const epoch = known.epoch.id;
+  const end = start + ptsDuration(announcement.startPts, announcement.endPts);
+  const [before, after] = neighbours(state, { epoch, start, end, contiguous });
+  const isCovered = before?.epoch === epoch && before.end > start + frame;
+  return [isCovered ? before : undefined, after].some((slot) => (slot?.number ?? Infinity) <= tail);
 }
 
 /** The active source has gone by without it. */
@@ -258,5 +275,5 @@ function takeIn(turn: Turn, rendition: RenditionState, spares: readonly Spare[],
     epochOf(state, place.epoch)!.seen = { t0: place.start, date0Ms };
   }
   for (const { announcement, event } of spares) enqueue(turn, source, rendition, announcement, event, place);
-  if (last && source.last && source.last.index < last.index) source.last = last;
+  keepLast(source, last);
 }

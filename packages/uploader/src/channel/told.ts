@@ -2,7 +2,7 @@ import type { Gap, Segment } from '@hls-uplink/protocol';
 import { enqueue, hasPlace, isAnswered, isPending } from './announce.js';
 import { isSpare } from './encode.js';
 import { renditionOf } from './rendition.js';
-import { answer } from './source.js';
+import { answer, isOvertaken } from './source.js';
 import { mostSpares } from './spare.js';
 import type { RenditionState, SourceState, Turn } from './state.js';
 
@@ -43,7 +43,8 @@ function takeTold(turn: Turn, announcement: Segment | Gap): void {
   if (!source?.connected || source.over || !rendition || rendition.endList) return;
   if (state.phase !== 'starting' && state.phase !== 'live') return;
   const { told, last } = source;
-  if (index <= Math.max(told?.index ?? -1, last?.index ?? source.settled)) return;
+  const isOld = index <= Math.max(told?.index ?? -1, last?.index ?? source.settled);
+  if (isOld && !isOvertaken(source, index)) return;
   if (isAnswered(source, rendition, index) || isPending(source, rendition, index)) return;
   if (hasPlace(state, rendition, source)) enqueue(turn, source, rendition, announcement, 'announced');
 }

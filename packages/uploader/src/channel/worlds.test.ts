@@ -92,6 +92,86 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['leave', 'low', 23_000],
     ),
   ],
+  [
+    'the first to come back after an outage of the uploader lacks a clock that the others have gone by',
+    {},
+    mishaps(
+      ['uploader-killed', 'mid', 0],
+      ['encoder-again', 'mid', 0],
+      ['encoder-again', 'mid', 0],
+      ['spool-lost', 'low', 0],
+      ['start', 'low', 15_000],
+      ['uploader-killed', 'mid', 56_000],
+    ),
+  ],
+  [
+    'a spare becomes the active source right after a skip, and has put aside what that went over',
+    { bodyMs: 400, spare: { of: 'low', encode: 'same' } },
+    mishaps(
+      ['store-down', 'low~b', 5000],
+      ['uploader-killed', 'low~b', 0],
+      ['link-cut', 'low', 10_000],
+      ['leave', 'low', 15_000],
+      ['kill', 'high', 21_000],
+      ['link-cut', 'mid', 24_000],
+      ['uploader-started', 'high', 1000],
+    ),
+  ],
+  [
+    'the uploader is killed after the first segment that overtook what recordings wait for',
+    { bodyMs: 2500, recordings: { dvr: { segments: 20, seconds: 0 }, eventSeconds: 3600 } },
+    mishaps(
+      ['uploader-killed', 'low', 1000],
+      ['end', 'low~b', 20_622],
+      ['link-cut', 'low', 19_000],
+      ['store-down', 'low', 19_915],
+      ['uploader-started', 'high', 5000],
+      ['encryption-switched', 'low', 0],
+    ),
+  ],
+  [
+    'a source says good-bye again and goes on, and the uploader has just started',
+    { spare: { of: 'low', encode: 'same' } },
+    mishaps(
+      ['link-cut', 'mid', 0],
+      ['leave', 'low~b', 1000],
+      ['end', 'high', 5000],
+      ['encryption-switched', 'mid', 1000],
+      ['uploader-killed', 'low~b', 0],
+    ),
+  ],
+  [
+    'a source of another encode is active, nothing of it is listed, and it begins anew without its spool',
+    { spare: { of: 'low', encode: 'other' } },
+    mishaps(
+      ['leave', 'low', 5000],
+      ['end', 'high', 10_000],
+      ['disk-full', 'high', 10_000],
+      ['leave', 'low~b', 5000],
+      ['spool-lost', 'low', 0],
+    ),
+  ],
+  [
+    'the live playlist skips while a version is on its way, and dvr is full',
+    {
+      encrypted: true,
+      bodyMs: 400,
+      recordings: { dvr: { segments: 3, seconds: 90 } },
+      spare: { of: 'low', encode: 'other' },
+    },
+    mishaps(
+      ['link-cut', 'low', 1000],
+      ['store-down', 'low', 20_453],
+      ['uploader-killed', 'low~b', 14_553],
+      ['disk-full', 'low', 22_000],
+      ['encoder-again', 'mid', 15_000],
+      ['store-down', 'mid', 10_000],
+      ['uploader-started', 'low', 19_000],
+      ['encryption-switched', 'low~b', 10_000],
+      ['spool-lost', 'low~b', 20_000],
+      ['uploader-killed', 'high', 10_000],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
@@ -106,7 +186,7 @@ test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
   expect(world.audience.faults).toEqual([]);
   for (const name of THREE) {
     expect(world.audience.playlist(name).endList).toBe(true);
-    if (options.recordings)
+    if (options.recordings?.eventSeconds !== undefined)
       expect(world.audience.versions.get(`live/${name}-event.m3u8`)?.at(-1)?.endList).toBe(true);
   }
 });
