@@ -197,17 +197,20 @@ function leftOf(
 }
 
 /**
- * What is out of the dvr window before it came, and what is too much, is not waited for. Viewers may have what a live version
- * lists, or one that is on its way, so dvr has it as well.
+ * What is out of the dvr window before it came, and what is too much, is not waited for; but dvr lists what a live version lists,
+ * stored or on its way.
  */
 export function trimArrears(turn: Turn, rendition: RenditionState): void {
-  const { arrears, storedTail, inFlight } = rendition;
-  const surplus = Math.max(0, arrears.length - MOST_ARREARS);
-  const left = arrears.all.slice(surplus, outOfWindow(turn.state, rendition));
-  const shown = Math.max(storedTail, inFlight?.tail ?? -1);
-  const dropped = [...arrears.all.slice(0, surplus), ...left.filter(({ number }) => number > shown)];
-  if (dropped.length > 0)
-    drop(turn, rendition, dropped, 'they have left the dvr window, or too many wait');
+  const { all } = rendition.arrears;
+  const surplus = Math.max(0, all.length - MOST_ARREARS);
+  const left = all.slice(surplus, outOfWindow(turn.state, rendition));
+  const dropped = [...all.slice(0, surplus), ...left.filter(({ number }) => !isShown(rendition, number))];
+  if (dropped.length > 0) drop(turn, rendition, dropped, 'they have left the dvr window, or too many wait');
+}
+
+function isShown({ storedFirst = Infinity, storedTail, inFlight }: RenditionState, number: number): boolean {
+  const isStored = storedFirst <= number && number <= storedTail;
+  return isStored || (inFlight !== undefined && inFlight.first <= number && number <= inFlight.tail);
 }
 
 /** What the state line says of it. What has no final answer must stand there, or a successor would take it for answered. */

@@ -99,7 +99,7 @@ export function compareEncodes(
 }
 
 /** It does not go on where its own wall clock says that it would by now. */
-function isOnNewClock(
+export function isOnNewClock(
   state: ChannelState,
   { endPts, endMs = 0 }: SourceState,
   announcement: Segment | Gap,

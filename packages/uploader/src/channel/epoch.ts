@@ -56,8 +56,8 @@ export function locate(
 
 /**
  * Its clock is one that nobody else has told of, and the next one after it has numbers already: by its host's clock, which has
- * gone on since its source's announcement before, most of it was over when that began. Only of what comes together with that
- * one, as a backlog does: of what has just been made a host's clock that was set back must not say it.
+ * gone on since its source's announcement before, it began before that. Only of what comes together with that one, as a backlog
+ * does: of what has just been made a host's clock that was set back must not say it.
  */
 function hasGoneBy(
   { state, at }: Turn,
@@ -66,14 +66,14 @@ function hasGoneBy(
   duration: number,
 ): boolean {
   if (last?.end === undefined || last.endMs === undefined || last.cameMs === undefined) return false;
-  const halfMs = duration / TICKS_PER_MS / 2;
-  if (at - last.cameMs > halfMs || wallMs < last.endMs - 1000 * state.target!) return false;
+  const isBacklog = at - last.cameMs < duration / TICKS_PER_MS / 2;
+  if (!isBacklog || wallMs < last.endMs - 1000 * state.target!) return false;
   const before = epochOf(state, last.epoch!);
   const numbered = state.slots.find(({ number, epoch }) => number !== undefined && epoch > last.epoch!);
   const next = numbered && epochOf(state, numbered.epoch);
   if (!before || !next) return false;
   const offMs = last.endMs - wallOf(before, last.end);
-  return wallMs + halfMs - offMs <= wallOf(next, next.clock.t0);
+  return wallMs - offMs < wallOf(next, next.clock.t0);
 }
 
 function goOnAnew(
@@ -144,7 +144,7 @@ export function startBy(
 /** The newest clock of this life to which its wall clock maps. */
 export function recallClock(
   state: ChannelState,
-  announcement: Segment | Gap,
+  announcement: Pick<Segment, 'startPts' | 'wallClock'>,
 ): { epoch: Epoch; start: number } | undefined {
   for (const epoch of state.epochs.toReversed()) {
     const start = epoch.id >= state.firstEpoch ? startBy(state, epoch.seen, announcement) : undefined;

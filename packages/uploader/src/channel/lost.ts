@@ -35,7 +35,7 @@ export function listLost(turn: Turn, rendition: RenditionState, slot: Slot, item
   const { state, at } = turn;
   // How long the slot is, who has it may know better than who lost it.
   const open = slot.number === undefined && !isKnown(state, rendition, slot);
-  const awaited = open || mayCome(state, rendition, slot.end, at);
+  const awaited = open || mayCome(state, rendition, slot, at);
   if (awaited && at < lostAt(state, rendition)) return false;
   const first = rendition.tail < state.firstNumber;
   const tooLong = !fitsTargetDuration(slot.end - slot.start, state.targetDuration!);
@@ -95,7 +95,7 @@ export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): 
       open ||
       (!published && !covered) ||
       hasOvertaken(state, rendition, next) ||
-      mayCome(state, rendition, slot.end, at);
+      mayCome(state, rendition, slot, at);
     if (awaited && at < lostAt(state, rendition)) return false;
   } else {
     if (!published) return false;

@@ -69,7 +69,7 @@ export function decidePartial(turn: Turn, rendition: RenditionState, slot: Slot,
   const { begins, stops } = bounds(state, slot);
   const known = isKnown(state, rendition, slot);
   const overdue = at >= lostAt(state, rendition);
-  if (!overdue && mayCome(state, rendition, slot.end, at)) return item;
+  if (!overdue && mayCome(state, rendition, slot, at)) return item;
   const fits = (item.fromStart || begins) && (item.toCut || stops);
   // A sibling lists more of it, if only as a gap.
   const short = slot.number !== undefined && isShort(state, rendition, slot, item);

@@ -200,6 +200,7 @@ function resume(
   });
   Object.assign(rendition, {
     tail: rendition.entries.at(-1)!.number,
+    storedFirst: rendition.entries[0]!.number,
     storedTail: rendition.entries.at(-1)!.number,
     discontinuitySequence: firstSequence,
     independent: playlist.independentSegments,

@@ -1,8 +1,8 @@
 import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
 import { epochOf, recallClock, wallOf } from './epoch.js';
-import { activeOf, compareEncodes, isAlike, isSpare } from './encode.js';
+import { activeOf, compareEncodes, isAlike, isOnNewClock, isSpare } from './encode.js';
 import { answer, hasLeft, sourcesOf } from './source.js';
-import type { ChannelState, Entry, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
+import type { ChannelState, Entry, Item, RenditionState, Slot, SourceState, Spare, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 import type { Position } from './timeline.js';
 
@@ -31,15 +31,17 @@ export function noteDelivery(
   if (!isSpare(state, rendition, source)) rendition.active = session;
   const { last, endPts: before } = source;
   compareEncodes(state, rendition, source, announcement);
-  source.endPts = endPts;
-  source.endMs = Date.parse(announcement.wallClock) + ptsDuration(startPts, endPts) / TICKS_PER_MS;
-  source.deliveredMs = at;
-  return (
+  const goesOn =
     discontinuity === undefined &&
     before !== undefined &&
     last?.index === index - 1 &&
-    Math.abs(unwrapNear(startPts, before) - before) <= rendition.frame
-  );
+    Math.abs(unwrapNear(startPts, before) - before) <= rendition.frame;
+  if (recallClock(state, announcement)) delete source.apart;
+  else if (!goesOn && isOnNewClock(state, source, announcement)) source.apart = true;
+  source.endPts = endPts;
+  source.endMs = Date.parse(announcement.wallClock) + ptsDuration(startPts, endPts) / TICKS_PER_MS;
+  source.deliveredMs = at;
+  return goesOn;
 }
 
 /**
@@ -62,7 +64,8 @@ export function putAside(
     state.sources[id.session]?.facts.source !== source.facts.source &&
     Math.abs(unwrapNear(one.startPts, startPts) - startPts) <= rendition.frame;
   if (!spare && !rendition.queue.items.some(there)) return false;
-  rendition.spares = [...rendition.spares, Object.freeze({ event, announcement, contiguous, at })];
+  const { apart = false } = source;
+  rendition.spares = [...rendition.spares, Object.freeze({ event, announcement, contiguous, apart, at })];
   source.last = { index };
   return true;
 }
@@ -74,7 +77,7 @@ export function putAside(
 export function placeSpare(
   state: ChannelState,
   rendition: RenditionState,
-  { announcement, contiguous }: Spare,
+  { announcement, contiguous, apart }: Spare,
 ): Position | undefined {
   const newest = newestOf(state, rendition);
   if (!newest) return undefined;
@@ -97,6 +100,7 @@ export function placeSpare(
   if (told.length === 0) {
     const known = recallClock(state, announcement);
     if (known) return at(known.epoch.id, known.start);
+    if (apart) return undefined;
   }
   const away = ({ end }: Entry | Item): number => Math.abs(unwrapNear(startPts, end) - end);
   const candidates = told.length > 0 ? told : near;
@@ -142,7 +146,12 @@ export function hasGone(state: ChannelState, { name }: RenditionState, at: numbe
 }
 
 /** The same encode comes from another source that is well, and has not come as far as this yet. */
-export function mayCome(state: ChannelState, rendition: RenditionState, end: number, at: number): boolean {
+export function mayCome(
+  state: ChannelState,
+  rendition: RenditionState,
+  { epoch, end }: Pick<Slot, 'epoch' | 'end'>,
+  at: number,
+): boolean {
   const sources = sourcesOf(state, rendition.name);
   if (!sources.some(({ same }) => same)) return false;
   return sources.some(
@@ -153,8 +162,20 @@ export function mayCome(state: ChannelState, rendition: RenditionState, end: num
       at < (source.deliveredMs ?? 0) + OTHER_TARGETS * targetMs(state) &&
       // To this uploader it may have said nothing yet.
       (source.endPts === undefined ||
-        (isNear(state, source.endPts, end) && unwrapNear(source.endPts, end) < end - rendition.frame)),
+        ((endOf(state, source)?.epoch ?? epoch) <= epoch &&
+          isNear(state, source.endPts, end) &&
+          unwrapNear(source.endPts, end) < end - rendition.frame)),
   );
+}
+
+/** Where its newest announcement ended, by its wall clock; undefined where that tells of no clock of this life. */
+export function endOf(
+  state: ChannelState,
+  { endPts, endMs }: SourceState,
+): { epoch: number; end: number } | undefined {
+  if (endPts === undefined || endMs === undefined) return undefined;
+  const known = recallClock(state, { startPts: endPts, wallClock: new Date(endMs).toISOString() });
+  return known && { epoch: known.epoch.id, end: known.start };
 }
 
 /** The sources that are not the active one, and have delivered. */

@@ -106,6 +106,8 @@ export interface Spare {
   readonly announcement: Segment | Gap;
   /** Starts where its source's announcement before it ended. */
   readonly contiguous: boolean;
+  /** It is on another clock than that one, by its source's wall clock, and nobody had told of it when it came. */
+  readonly apart: boolean;
   /** When it came. */
   readonly at: number;
 }
@@ -247,6 +249,8 @@ export interface SourceState {
   deliveredMs?: number;
   /** When it was first connected since then, as the active one. */
   cameMs?: number;
+  /** By its own wall clock it has begun a clock that nobody else has told of when its newest announcement came. */
+  apart?: boolean;
   /** Its newest key pictures. */
   prints: readonly KeyPrint[];
   /** Of a spare: the same encode as the active source's, as far as the two have been compared. */
@@ -303,9 +307,11 @@ export interface RenditionState {
   dirty: boolean;
   /** Counts the versions put. */
   version: number;
-  inFlight?: { version: number; tail: number; endList: boolean };
+  inFlight?: { version: number; first: number; tail: number; endList: boolean };
   /** The newest version that was stored. */
   storedVersion: number;
+  /** Number of the first entry in it; absent while nothing is stored. */
+  storedFirst?: number;
   /** Number of the last entry in a stored version; entries above it may not be removed. */
   storedTail: number;
   storedEnd: boolean;

@@ -7,6 +7,7 @@ import { epochOf, recallClock, wallOf } from './epoch.js';
 import { answer, keepLast } from './source.js';
 import {
   dropSpare,
+  endOf,
   hasJustDelivered,
   heardMs,
   newestOf,
@@ -80,8 +81,10 @@ function judge(
   if (!active && !isAlike(state, rendition, source))
     return isCovered(state, rendition, spare) ? { verdict: 'drop', code: 'duplicate' } : WAIT;
   const place = placeSpare(state, rendition, spare);
+  const newest = newestOf(state, rendition);
   // Of a clock of which nothing waits any more.
-  if (!place && newestOf(state, rendition)) return { verdict: 'drop', code: 'backlog' };
+  if (!place && newest && !(spare.apart && isLater(state, spare, newest)))
+    return { verdict: 'drop', code: 'backlog' };
   if (!place && isSkipped(state, rendition, spare)) return { verdict: 'drop', code: 'backlog' };
   if (!place) return active ? { verdict: 'take' } : WAIT;
   const { frame, queue, entries } = rendition;
@@ -113,6 +116,12 @@ function judge(
   }
   const isDue = isPassed(state, rendition, spare, place) || isUnclaimed(state, rendition, place);
   return active || (!isLost && isDue) ? { verdict: 'take', place } : WAIT;
+}
+
+/** By wall clock, than what the rendition has: on a clock that has yet to begin. */
+function isLater(state: ChannelState, { announcement }: Spare, { epoch, end }: Entry | Item): boolean {
+  const wallMs = Date.parse(announcement.wallClock);
+  return wallMs >= wallOf(epochOf(state, epoch)!, end) - 1000 * state.target!;
 }
 
 /** The rendition has nothing since a skip, and that went over its place. */
@@ -239,11 +248,13 @@ function makeActive(turn: Turn, rendition: RenditionState, source: SourceState):
     },
   });
   if (same) {
-    // It goes on where the other was.
+    // It goes on where the other was, or on a clock that this has not come to.
     const newest = newestOf(state, rendition);
     if (newest && source.last && source.endPts !== undefined) {
-      const end = unwrapNear(source.endPts, newest.end);
-      source.last = { index: source.last.index, epoch: newest.epoch, end };
+      const beside = { epoch: newest.epoch, end: unwrapNear(source.endPts, newest.end) };
+      const own = endOf(state, source);
+      const isAhead = source.apart === true || (own?.epoch ?? 0) > newest.epoch;
+      source.last = { index: source.last.index, ...(isAhead ? own : beside) };
     }
     if (before) before.same = true;
   } else {

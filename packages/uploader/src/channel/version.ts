@@ -29,7 +29,8 @@ export function putVersion(turn: Turn, rendition: RenditionState): void {
   rendition.version++;
   for (const left of rendition.left) left.version ??= rendition.version;
   rendition.dirty = false;
-  rendition.inFlight = { version: rendition.version, tail: rendition.tail, endList: rendition.endList };
+  const { version, tail, endList, entries } = rendition;
+  rendition.inFlight = { version, first: entries[0]!.number, tail, endList };
   buildIFrames(state, rendition);
   effects.push({
     type: 'put-playlist',
@@ -83,6 +84,7 @@ export function versionStored(turn: Turn, rendition: RenditionState, version: nu
   const { inFlight } = rendition;
   if (inFlight?.version !== version) return;
   delete rendition.inFlight;
+  rendition.storedFirst = inFlight.first;
   rendition.storedTail = Math.max(rendition.storedTail, inFlight.tail);
   rendition.storedEnd = inFlight.endList;
   rendition.failing = false;

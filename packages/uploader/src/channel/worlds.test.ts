@@ -172,6 +172,38 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['uploader-killed', 'high', 10_000],
     ),
   ],
+  [
+    'a rendition lacks what is of a clock that its spare has gone by',
+    {
+      recordings: BOTH,
+      spare: { of: 'low', encode: 'same' },
+    },
+    mishaps(
+      ['kill', 'low', 0],
+      ['uploader-killed', 'low~b', 10_000],
+      ['end', 'low', 20_000],
+      ['kill', 'low', 48_000],
+      ['store-up', 'high', 5000],
+      ['end', 'high', 0],
+    ),
+  ],
+  [
+    'a spare becomes the active source on a clock that nobody else has told of yet',
+    {
+      targetSeconds: 5,
+      firstPts: 8584534592,
+      bodyMs: 400,
+      recordings: { dvr: { segments: 3, seconds: 90 } },
+      spare: { of: 'low', encode: 'same' },
+      seed: -1503919417,
+    },
+    mishaps(
+      ['store-down', 'low', 13_000],
+      ['encoder-again', 'low', 1000],
+      ['uploader-emptied', 'mid', 5000],
+      ['encryption-switched', 'mid', 0],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {

@@ -103,6 +103,7 @@ export class Audience {
     this.healthy();
     this.#putting.clear();
     if (journal === 'empty') this.#accepted.clear();
+    this.#recordings.restarted();
     if (journal === 'empty') this.#recordings.emptied();
   }
 
@@ -124,6 +125,11 @@ export class Audience {
     this.#accepted.set(id, accepted);
     // What one source has is no help where the other is published.
     if (accepted.whole && rendition !== this.spare?.of) this.#recordings.keep(id, accepted);
+  }
+
+  /** The operator has been told that a gap stands for what is lost. */
+  gapDecided(rendition: string, number: number): void {
+    this.#recordings.gapDecided(rendition, number, this.now());
   }
 
   /** Of what recordings wait for the operator is told that they go on without it. */

@@ -16,6 +16,9 @@ export class Recordings {
   /** Accepted, whole, and not dropped for what it is: by session and index. */
   readonly #kept = new Map<string, Kept>();
 
+  /** When it was decided that a gap stands there, by rendition and number. */
+  readonly #decided = new Map<string, number>();
+
   constructor(private readonly store: StoredObjects) {}
 
   keep(id: string, kept: Kept): void {
@@ -34,6 +37,16 @@ export class Recordings {
   /** The operator has been told of segments that are not waited for. */
   gaveUp(rendition: string): void {
     for (const [id, kept] of this.#kept) if (kept.rendition === rendition) this.forget(id);
+  }
+
+  gapDecided(rendition: string, number: number, at: number): void {
+    const id = `${rendition} ${number}`;
+    if (!this.#decided.has(id)) this.#decided.set(id, at);
+  }
+
+  /** What no playlist has is decided anew. */
+  restarted(): void {
+    this.#decided.clear();
   }
 
   /** Another uploader, that knows nothing of what has been accepted. */
@@ -83,15 +96,17 @@ export class Recordings {
     });
   }
 
-  /** A gap for what was accepted, and the live playlist has none there: it was skipped, and is to be caught up with. */
+  /** A gap for what had been accepted before that was decided, and the live playlist has none there: it was skipped, and is to be caught up with. */
   private needless(live: string, { entries }: SeenPlaylist, before: SeenPlaylist | undefined): string[] {
     const known = before?.entries.at(-1)?.number ?? -1;
     const rendition = live.slice('live/'.length, -'.m3u8'.length);
     return entries.flatMap(({ number, gap, dateMs, seconds }) => {
       if (!gap || number <= known || this.#listed.has(`${live} ${number}`)) return [];
+      const decidedAt = this.#decided.get(`${rendition} ${number}`) ?? Infinity;
       const had = [...this.#kept.values()].some(
         (one) =>
           one.rendition === rendition &&
+          one.at < decidedAt &&
           Math.abs(one.wallMs - dateMs) < 500 &&
           Math.abs(one.seconds - seconds) < 0.5,
       );

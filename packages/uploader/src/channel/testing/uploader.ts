@@ -208,6 +208,8 @@ export class Uploader {
         }
         return;
       case 'report':
+        if (effect.message.includes('a gap stands for it'))
+          this.scene.audience.gapDecided(String(effect.fields['rendition']), Number(effect.fields['number']));
         if (effect.message.includes('go on without'))
           this.scene.audience.gaveUp(String(effect.fields['rendition']));
         if (effect.message.includes('have what the live one skipped')) this.scene.audience.seen.caughtUp++;
