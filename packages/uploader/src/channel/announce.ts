@@ -19,7 +19,16 @@ import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
 import { checkOffset, whyMisaligned } from './misfit.js';
 import { hasSkipped, hasVideo, renditionOf } from './rendition.js';
-import { answer, isOvertaken, isSettled, keepLast, settle, settleSkipped } from './source.js';
+import {
+  answer,
+  isOvertaken,
+  isSettled,
+  keepChanges,
+  keepLast,
+  noteChange,
+  settle,
+  settleSkipped,
+} from './source.js';
 import { dropSurplus, noteDelivery, putAside } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { unstall } from './stall.js';
@@ -67,9 +76,13 @@ function stateGop(rendition: RenditionState, gop: number, target: number): void 
   rendition.longest = Math.max(rendition.longest, gop * Math.ceil((target * TICKS_PER_SECOND) / gop));
 }
 
-/** Which of two sources is needed shows when both have delivered; the active one is until it is given up. */
+/**
+ * Which of two sources is needed shows when both have delivered; the active one is until it is given up, and another one first
+ * takes over.
+ */
 export function hasPlace(state: ChannelState, rendition: RenditionState, source: SourceState): boolean {
-  return rendition.active === source.facts.session || !hasOthers(state, rendition, source);
+  if (rendition.active === source.facts.session) return true;
+  return !isSpare(state, rendition, source) && !hasOthers(state, rendition, source);
 }
 
 /** Takes an announcement in: accepted with its bytes assured, or refused and therefore the loss of what it stood for. */
@@ -266,7 +279,7 @@ export function enqueue(
     return event === 'accepted' ? answer(turn, id, { type: 'dropped', code: 'too-long' }) : undefined;
   }
   if (announcement.discontinuity === 'tables' || announcement.discontinuity === 'timestamps') {
-    source.changed = id.index;
+    noteChange(source, id.index);
     delete source.instead;
   }
   const before = told ? toldBefore(source, id.index) : source.last;
@@ -281,8 +294,8 @@ export function enqueue(
   if (told && lost) return;
   if (announcement.type === 'segment') takeMarkers(turn, position, announcement);
   // From another encode that it takes over from it differs behind that one's tags, too.
-  if (source.changed === id.index && source.instead === undefined && isTagged(rendition, position))
-    delete source.changed;
+  if (source.instead === undefined && isTagged(rendition, position))
+    keepChanges(source, (index) => index !== id.index);
   if (isBehind(state, rendition, position)) return late(turn, event, id, rendition);
   const { fromStart, toCut, gop } = measure(rendition, announcement, position, state.target!);
   if (gop > 0) {

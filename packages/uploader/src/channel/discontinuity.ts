@@ -1,6 +1,6 @@
+import type { SegmentId } from '@hls-uplink/protocol';
 import { dateOf, epochOf } from './epoch.js';
 import { hasVideo } from './rendition.js';
-import { hasChanged } from './source.js';
 import type { ChannelState, Item, RenditionState, Slot } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, firstIndex, inSlot, positionOf } from './timeline.js';
@@ -64,10 +64,12 @@ function isWanted(state: ChannelState, previous: Slot, slot: Slot): boolean {
   });
 }
 
-/** Of what the rendition has queued it is the first that must be said to be changed. */
-function isFirstChanged(state: ChannelState, { queue }: RenditionState, item: Item): boolean {
-  const first = queue.items.find((one) => one.id.session === item.id.session && hasChanged(state, one));
-  return first !== undefined && first.id.index === item.id.index;
+/** Of what the rendition has queued it is the first behind a change that must be told. */
+function isFirstChanged(state: ChannelState, { queue }: RenditionState, { id }: Item): boolean {
+  const { changed = [] } = state.sources[id.session] ?? {};
+  const isBetween = (from: number, one: SegmentId): boolean =>
+    one.session === id.session && from <= one.index && one.index < id.index;
+  return changed.some((from) => from <= id.index && !queue.items.some((one) => isBetween(from, one.id)));
 }
 
 /** How far apart an entry's end and the next start may be. A gap ends as its siblings' pictures do, sound where its own frames do. */

@@ -1,6 +1,6 @@
 import type { Gap, Segment } from '@hls-uplink/protocol';
 import { startBy } from './epoch.js';
-import { sourcesOf } from './source.js';
+import { keepChanges, sourcesOf } from './source.js';
 import type { ChannelState, KeyPrint, RenditionState, SourceState } from './state.js';
 import { TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 
@@ -94,7 +94,8 @@ export function compareEncodes(
     const [active, standby] = spare ? [other, source] : [source, other];
     if (!same || active.instead !== standby.facts.session) continue;
     delete active.instead;
-    delete active.changed;
+    const newest = active.changed?.at(-1);
+    keepChanges(active, (index) => index !== newest);
   }
 }
 

@@ -6,7 +6,7 @@ import { isAlike } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
 import { iFrameBytes, keyPlaces } from './i-frame.js';
 import { gapUri, segmentKey, segmentName } from './item.js';
-import { sourcesOf } from './source.js';
+import { keepChanges, sourcesOf } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot } from './timeline.js';
@@ -47,7 +47,7 @@ export function appendSegment(
   if (!independent) rendition.independent = false;
   const source = state.sources[item.id.session];
   // Where nothing is listed before it, a player begins anew anyway.
-  if ((told || rendition.entries.length === 1) && source) tellChange(state, rendition, source);
+  if ((told || rendition.entries.length === 1) && source) tellChange(state, rendition, source, item.id.index);
   if (source) source.published++;
   if (source) source.listed = { index: item.id.index, epoch: item.epoch, end: item.end };
   rendition.totalBytes += bytes;
@@ -63,15 +63,20 @@ export function appendSegment(
 }
 
 /** What has changed is said: for the same encode's other sources, too, but for what of theirs is yet to come. */
-function tellChange(state: ChannelState, rendition: RenditionState, source: SourceState): void {
+function tellChange(
+  state: ChannelState,
+  rendition: RenditionState,
+  source: SourceState,
+  listed: number,
+): void {
   const alike = isAlike(state, rendition, source)
-    ? sourcesOf(state, rendition.name).filter((other) => isAlike(state, rendition, other))
+    ? sourcesOf(state, rendition.name).filter((other) => other !== source && isAlike(state, rendition, other))
     : [];
-  for (const { facts, changed } of alike) {
-    if (changed !== undefined && !rendition.queue.find({ session: facts.session, index: changed }))
-      delete state.sources[facts.session]!.changed;
+  for (const other of alike) {
+    const { session } = other.facts;
+    keepChanges(other, (index) => rendition.queue.find({ session, index }) !== undefined);
   }
-  delete source.changed;
+  keepChanges(source, (index) => index > listed);
 }
 
 /**

@@ -46,7 +46,7 @@ export function connect({ state, at }: Turn, facts: SourceFacts, replayed: boole
     rendition.active = facts.session;
     if (older.changed === undefined || source.last !== undefined) continue;
     // No discontinuity has been listed for what it took over from.
-    source.changed = 0;
+    noteChange(source, 0);
     if (older.instead !== undefined) source.instead = older.instead;
   }
   if (rendition.active === undefined || rendition.active === facts.session) {
@@ -69,6 +69,19 @@ export function disconnect({ state, at }: Turn, session: string): void {
 /** What comes after something newer is not the last. */
 export function keepLast(source: SourceState, last: SourceState['last']): void {
   if (last && source.last && source.last.index < last.index) source.last = last;
+}
+
+/** A discontinuity must stand before what it announces with this index. */
+export function noteChange(source: SourceState, index: number): void {
+  const { changed = [] } = source;
+  if (!changed.includes(index)) source.changed = [...changed, index].sort((a, b) => a - b);
+}
+
+/** Those changes alone are still to be told. */
+export function keepChanges(source: SourceState, stays: (index: number) => boolean): void {
+  const changed = source.changed?.filter(stays) ?? [];
+  if (changed.length > 0) source.changed = changed;
+  else delete source.changed;
 }
 
 /** The final answer of one announcement: told once, and counted to what the session has settled. */
@@ -160,5 +173,5 @@ function forgetSessions(state: ChannelState, rendition: string): void {
 
 /** Since the last discontinuity its source has said that tracks, parameters or timestamps changed, listed or lost. */
 export function hasChanged(state: ChannelState, { id }: Item): boolean {
-  return (state.sources[id.session]?.changed ?? Infinity) <= id.index;
+  return state.sources[id.session]?.changed?.some((from) => from <= id.index) === true;
 }

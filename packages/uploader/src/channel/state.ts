@@ -237,8 +237,8 @@ export interface SourceState {
   settled: number;
   /** Answered above `settled`, first and last of each run, until the ones between are. */
   answered: [number, number][];
-  /** Tracks, codec parameters or timestamps changed with this index, and no discontinuity has been listed since. */
-  changed?: number;
+  /** With these indexes tracks, codec parameters or timestamps changed, or the source itself, and no discontinuity has been listed since; in order. */
+  changed?: readonly number[];
   /** The session it took over from, when that is all that changed: nothing did, if the two turn out to be the same encode. */
   instead?: string;
   /** The operator ended the stream while it was delivering; nothing more is taken until it connects anew. */

@@ -4,7 +4,7 @@ import { enqueue, stateTracks } from './announce.js';
 import { forgetAwaited } from './awaited.js';
 import { activeOf, compareAnew, isAlike, isSpare } from './encode.js';
 import { epochOf, recallClock, wallOf } from './epoch.js';
-import { answer, keepLast } from './source.js';
+import { answer, keepLast, noteChange } from './source.js';
 import {
   dropSpare,
   endOf,
@@ -213,10 +213,10 @@ function takeOver(turn: Turn, rendition: RenditionState): void {
   makeActive(turn, rendition, other);
   if (active) other.instead = active.facts.session;
   if (fresh.length > 0) {
-    other.changed = fresh[0]!.announcement.index;
+    noteChange(other, fresh[0]!.announcement.index);
     takeIn(turn, rendition, fresh);
   } else if (!breaksAhead(state, rendition)) {
-    other.changed = (other.last?.index ?? other.settled) + 1;
+    noteChange(other, (other.last?.index ?? other.settled) + 1);
     if (!rendition.alone) state.breakNext = true;
   }
 }

@@ -204,6 +204,21 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['encryption-switched', 'mid', 0],
     ),
   ],
+  [
+    'a spare on another machine is all that is left, and another encode',
+    { bodyMs: 400, spare: { of: 'low', encode: 'other' } },
+    mishaps(['leave', 'low', 3000], ['spool-lost', 'low~b', 10_000]),
+  ],
+  [
+    'another encode takes over, gives back and takes over again before any of it is listed',
+    { bodyMs: 400, spare: { of: 'low', encode: 'other' } },
+    mishaps(
+      ['store-down', 'low', 0],
+      ['kill', 'low', 10_000],
+      ['encoder-again', 'high', 0],
+      ['link-cut', 'low', 10_000],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
