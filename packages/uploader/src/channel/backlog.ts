@@ -8,6 +8,7 @@ import { withdraw } from './item.js';
 import { isPublished } from './partial.js';
 import { hasSkipped, liveWindow } from './rendition.js';
 import { answer, sourcesOf } from './source.js';
+import { isSilent } from './spare.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { inSlot, nextSlot, positionOf, slotAbove, slotOf } from './timeline.js';
@@ -46,6 +47,8 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
   if (!rendition.alone && mayBring(turn, rendition, waiting.slice(0, first) as Slot[])) return;
   if (rendition.alone) skipAlone(turn, rendition, first);
   else skipTo(turn, rendition, waiting[first] as Slot);
+  if (rendition.queue.length === 0 && isOverdue(state, rendition, at))
+    rendition.away = isSilent(state, rendition, at);
   rendition.updatedMs = at;
   turn.effects.push({
     type: 'report',
@@ -67,15 +70,19 @@ function skipBeyond(turn: Turn, rendition: RenditionState, windows: number): voi
  */
 function mayBring({ state, at }: Turn, rendition: RenditionState, skipped: readonly Slot[]): boolean {
   if (!hasRecordings(state, rendition) || skipped.length > MOST_ARREARS) return false;
-  const { name, queue, entries, away, updatedMs } = rendition;
-  const patienceMs = 1500 * state.targetDuration!;
-  const overdue = away || at >= updatedMs + patienceMs;
+  const { name, queue, entries } = rendition;
+  const overdue = isOverdue(state, rendition, at);
   // What was announced before a leave comes again with it, and what it began anew with behind it.
   const isGone = sourcesOf(state, name).every(({ connected, gone }) => !connected && gone);
   const isAwaited = (slot: Slot): boolean =>
     !inSlot(queue.items, slot) && !inSlot(entries, slot) && !(overdue && isPublished(state, rendition, slot));
-  return (!isGone || at < state.openedMs + patienceMs) && skipped.some(isAwaited);
+  return (!isGone || at < state.openedMs + patienceMs(state)) && skipped.some(isAwaited);
 }
+
+const patienceMs = ({ targetDuration }: ChannelState): number => 1500 * targetDuration!;
+
+const isOverdue = (state: ChannelState, { away, updatedMs }: RenditionState, at: number): boolean =>
+  away || at >= updatedMs + patienceMs(state);
 
 const addTicks = (sum: number, { start, end }: { start: number; end: number }): number => sum + end - start;
 

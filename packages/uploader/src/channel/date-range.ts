@@ -3,7 +3,7 @@ import type { Marker, Segment } from '@hls-uplink/protocol';
 import { dateOf, epochOf } from './epoch.js';
 import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, unwrapNear } from './ticks.js';
-import type { Position } from './timeline.js';
+import { slotAbove, type Position } from './timeline.js';
 
 /** Most ranges that a channel keeps; each may be in every playlist version. */
 export const MOST_DATE_RANGES = 200;
@@ -183,7 +183,7 @@ export function recallDateRanges(state: ChannelState): void {
 /** What maps to no playlist any more. */
 function forgetDateRanges(state: ChannelState): void {
   if (state.dateRanges.length === 0) return;
-  const firsts = firstDates(state);
+  const firsts = [...firstDates(state), ...nextDates(state)];
   const horizon = Math.max(Math.min(...firsts), Math.max(...firsts) - LONGEST_LAG_MS);
   const { dateRanges } = state;
   state.dateRanges = dateRanges.filter((range) => mapsTo(dateRanges, range, horizon));
@@ -191,6 +191,15 @@ function forgetDateRanges(state: ChannelState): void {
 
 const firstDates = ({ renditions }: ChannelState): number[] =>
   Object.values(renditions).flatMap(({ entries }) => entries.slice(0, 1).map(({ dateMs }) => dateMs));
+
+/** Of renditions that list nothing since a skip, where they may go on. */
+const nextDates = (state: ChannelState): number[] =>
+  Object.values(state.renditions).flatMap((rendition) => {
+    if (rendition.entries.length > 0) return [];
+    const { alone, tail, queue } = rendition;
+    const next = queue.first ?? (alone ? undefined : slotAbove(state, tail));
+    return next ? [dateOf(epochOf(state, next.epoch)!.clock, next.start)] : [];
+  });
 
 function isListed({ renditions }: ChannelState, range: DateRange): boolean {
   return Object.values(renditions).some(({ entries }) => lists(entries, range));

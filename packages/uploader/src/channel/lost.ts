@@ -1,7 +1,6 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
 import { hasOvertaken } from './announce.js';
 import { leaveAlignment, listNextAlone, overtakenBy } from './alone.js';
-import { activeOf } from './encode.js';
 import { appendSlotGap, distance } from './entry.js';
 import { lose } from './item.js';
 import { whyMisaligned } from './misfit.js';
@@ -9,7 +8,7 @@ import { clockKnownAt } from './parallel.js';
 import { holding, isKnown, isPublished, siblings } from './partial.js';
 import { hasSkipped, lostAt } from './rendition.js';
 import { answer } from './source.js';
-import { hasGone, hasJustCome, hasJustDelivered, mayCome } from './spare.js';
+import { hasGone, isSilent, mayCome } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot, nextSlot, positionOf } from './timeline.js';
@@ -101,9 +100,7 @@ export function listMissing(turn: Turn, rendition: RenditionState, slot: Slot): 
     if (!published) return false;
     if (!rendition.away && !hasGone(state, rendition, at)) {
       if (at < lostAt(state, rendition)) return false;
-      // From who has just become active, or has just come back, the next one is to be expected.
-      const active = activeOf(state, rendition);
-      rendition.away = !hasJustDelivered(state, active, at) && !hasJustCome(state, active, at);
+      rendition.away = isSilent(state, rendition, at);
     }
   }
   return listGap(turn, rendition, slot);

@@ -140,6 +140,12 @@ export function hasJustCome(state: ChannelState, source: SourceState | undefined
   return source?.connected === true && at < (source.cameMs ?? 0) + CAME_TARGETS * targetMs(state);
 }
 
+/** Its deadline has passed; but from who has just become active, or has just come back, the next one is to be expected. */
+export function isSilent(state: ChannelState, rendition: RenditionState, at: number): boolean {
+  const active = activeOf(state, rendition);
+  return !hasJustDelivered(state, active, at) && !hasJustCome(state, active, at);
+}
+
 /** It has left, and nothing follows that good-bye: one that has just come says again what it said while it was away. */
 export function hasGone(state: ChannelState, { name }: RenditionState, at: number): boolean {
   return hasLeft(state, name) && !sourcesOf(state, name).some((source) => hasJustCome(state, source, at));

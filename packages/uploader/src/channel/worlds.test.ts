@@ -219,6 +219,30 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['link-cut', 'low', 10_000],
     ),
   ],
+  [
+    'a cue lasts until where one rendition is to go on, and the others are beyond',
+    { cues: true, targetSeconds: 5, firstPts: 8584534592 },
+    mishaps(
+      ['store-up', 'low', 18_714],
+      ['uploader-killed', 'low', 22_000],
+      ['link-cut', 'low', 8692],
+      ['encryption-switched', 'low', 3563],
+      ['uploader-emptied', 'low', 3579],
+    ),
+  ],
+  [
+    'a rendition is away, and its deadline has passed with more than two windows missing',
+    { bodyMs: 2500, recordings: { eventSeconds: 3600 }, outageMs: 110_000, seed: 2147483645 },
+    mishaps(
+      ['link-cut', 'high', 1408],
+      ['end', 'low~b', 14_529],
+      ['uploader-killed', 'low', 27_526],
+      ['end', 'low', 3000],
+      ['link-cut', 'low', 8000],
+      ['encoder-again', 'low', 12_000],
+      ['uploader-started', 'low', 22_000],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
