@@ -28,10 +28,9 @@ describe('the mutants', () => {
     expect(await apply(name, ROOT, '--check')).toMatchObject({ code: 0, output: '' });
   });
 
-  test('break each rule of the design that is built so far', () => {
+  test('break each rule of the design', () => {
     const rules = new Set(mutants.map(({ rule }) => rule));
-    // 9, fencing, is not built yet.
-    for (const rule of [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12]) expect(rules).toContain(String(rule));
+    for (const rule of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]) expect(rules).toContain(String(rule));
   });
 
   test('change sources only, never the tests that must notice', () => {

@@ -93,19 +93,23 @@ interface Known {
   touches: boolean;
 }
 
-/** On the clock of its source's last announcement, where that ended. */
+/** On the clock of its source's last announcement, where that ended; from who has started anew also by its wall clock. */
 function goOn(
   state: ChannelState,
   last: SourceState['last'],
-  { startPts, discontinuity, index }: Segment | Gap,
+  { startPts, discontinuity, index, wallClock }: Segment | Gap,
   frame: number,
 ): Known | undefined {
   if (last?.end === undefined || last.epoch === undefined || last.index + 1 !== index) return undefined;
   const start = unwrapNear(startPts, last.end);
   const epoch = last.epoch >= state.firstEpoch ? epochOf(state, last.epoch) : undefined;
-  const touches = Math.abs(start - last.end) <= frame && discontinuity !== 'timestamps';
+  const elsewhere = discontinuity === 'start' && isApart(state, Date.parse(wallClock), last.endMs);
+  const touches = Math.abs(start - last.end) <= frame && discontinuity !== 'timestamps' && !elsewhere;
   return touches && epoch ? { epoch, start, touches } : undefined;
 }
+
+const isApart = ({ target = 0 }: ChannelState, wallMs: number, knownMs = wallMs): boolean =>
+  Math.abs(wallMs - knownMs) > 1000 * target;
 
 /** On its source's last clock or the newest to which its wall clock maps, unless it would go back on its own. */
 function recognise(

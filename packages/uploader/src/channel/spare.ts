@@ -146,9 +146,13 @@ export function isSilent(state: ChannelState, rendition: RenditionState, at: num
   return !hasJustDelivered(state, active, at) && !hasJustCome(state, active, at);
 }
 
-/** It has left, and nothing follows that good-bye: one that has just come says again what it said while it was away. */
+/**
+ * It has left, and nothing follows that good-bye: one that has just come says again what it said while it was away, and so does a
+ * journal.
+ */
 export function hasGone(state: ChannelState, { name }: RenditionState, at: number): boolean {
-  return hasLeft(state, name) && !sourcesOf(state, name).some((source) => hasJustCome(state, source, at));
+  if (!hasLeft(state, name) || at < state.openedMs + OTHER_TARGETS * targetMs(state)) return false;
+  return !sourcesOf(state, name).some((source) => hasJustCome(state, source, at));
 }
 
 /** The same encode comes from another source that is well, and has not come as far as this yet. */

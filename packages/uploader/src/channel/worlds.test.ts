@@ -243,6 +243,35 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['uploader-started', 'low', 22_000],
     ),
   ],
+  [
+    'a segmenter begins anew at the timestamp where it left another clock',
+    { targetSeconds: 5, firstPts: 8584534592, bodyMs: 400 },
+    mishaps(
+      ['link-cut', 'high', 0],
+      ['encoder-again', 'high', 5000],
+      ['uploader-started', 'mid', 17_000],
+      ['disk-full', 'high', 5000],
+      ['end', 'high', 3000],
+      ['leave', 'high', 20_000],
+    ),
+  ],
+  [
+    'a journal has a good-bye that waits for recordings, and what came after it',
+    {
+      targetSeconds: 5,
+      firstPts: 8584534592,
+      bodyMs: 2500,
+      recordings: BOTH,
+    },
+    mishaps(
+      ['uploader-killed', 'low', 15_000],
+      ['end', 'low', 10_847],
+      ['encoder-again', 'mid', 10_000],
+      ['uploader-emptied', 'mid', 12_000],
+      ['uploader-started', 'mid', 15_894],
+      ['encryption-switched', 'low', 0],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
