@@ -7,8 +7,10 @@ import { lose } from './item.js';
 import { listAwaited, listGap, listLost, listMissing } from './lost.js';
 import { decidePartial, isShort } from './partial.js';
 import { clockKnownAt } from './parallel.js';
-import { hasChanged } from './source.js';
+import { lostAt } from './rendition.js';
 import { jumpTo } from './retention.js';
+import { hasChanged } from './source.js';
+import { hasGone } from './spare.js';
 import { useSpares } from './take-over.js';
 import type { Item, RenditionState, Slot, Turn } from './state.js';
 import { inSlot, nextSlot } from './timeline.js';
@@ -28,6 +30,8 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
   const slot = nextSlot(state, rendition);
   if (!slot) return false;
   if (rendition.entries.length > 0 && slot.number !== undefined && slot.number > rendition.tail + 1) {
+    // Its source may yet bring it.
+    if (rendition.queue.length === 0 && isExpected(turn, rendition)) return false;
     // What lies between has left every sibling's window and nobody knows its lengths any more: the playlist goes on where
     // theirs do (DESIGN.md, "Each playlist has its own tail").
     dropEntries(turn, rendition, rendition.entries.length);
@@ -56,6 +60,10 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
       return listStored(turn, rendition, slot, item);
     }
   }
+}
+
+function isExpected({ state, at }: Turn, rendition: RenditionState): boolean {
+  return !rendition.away && !hasGone(state, rendition, at) && at < lostAt(state, rendition);
 }
 
 function listStored(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): boolean {

@@ -81,7 +81,7 @@ export function slotAbove(state: ChannelState, number: number): Slot | undefined
 /**
  * The slot a segment of this rendition belongs to, made when it is new; one that the rendition has filled already when
  * the segment is no second one in its place (a forced cut's); undefined when its place has gone by: later slots have
- * their numbers already.
+ * their numbers already, and which it had is not known.
  */
 export function claimSlot(
   state: ChannelState,
@@ -106,10 +106,27 @@ export function claimSlot(
   const video = hasVideo(rendition);
   const fresh: Slot = { id: state.nextSlotId, epoch, place, start, end, video, discontinuity: false };
   const at = positionOf(state, fresh);
-  if (state.slots[at]?.number !== undefined) return undefined;
+  const [before, after] = [state.slots[at - 1], state.slots[at]];
+  if (after?.number !== undefined && !recall(fresh, before, after)) return undefined;
   state.nextSlotId++;
   state.slots.splice(at, 0, fresh);
   return fresh;
+}
+
+/**
+ * Between two slots that have their numbers it has the one that stood there, when each place between them had one and none began a
+ * discontinuity: nobody lists it any more, and a rendition that is not so far yet still may. False when that is not known.
+ */
+function recall(fresh: Slot, before: Slot | undefined, after: Slot): boolean {
+  if (before?.number === undefined || before.epoch !== fresh.epoch || after.epoch !== fresh.epoch)
+    return false;
+  const isEven = after.number! - before.number === after.place - before.place;
+  const sequence = after.discontinuitySequence! - (after.discontinuity ? 1 : 0);
+  if (!isEven || before.discontinuitySequence !== sequence) return false;
+  if (fresh.place <= before.place || fresh.place >= after.place) return false;
+  fresh.number = before.number + fresh.place - before.place;
+  fresh.discontinuitySequence = sequence;
+  return true;
 }
 
 /** The slots around a place that has none. */

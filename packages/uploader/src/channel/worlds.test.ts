@@ -272,6 +272,16 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['encryption-switched', 'low', 0],
     ),
   ],
+  [
+    'what a rendition lacks has left the others, whose playlists still say which numbers it had',
+    { recordings: BOTH },
+    mishaps(
+      ['uploader-killed', 'mid', 38_000],
+      ['kill', 'low', 0],
+      ['uploader-emptied', 'low', 3000],
+      ['encryption-switched', 'mid', 0],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
