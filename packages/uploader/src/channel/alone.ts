@@ -1,6 +1,7 @@
 import { followSequence } from './discontinuity.js';
 import { appendGap, appendSegment } from './entry.js';
 import { endsApart, giveUpLast } from './catch-up.js';
+import { isOtherEncode } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
 import { lose, upload, withdraw } from './item.js';
 import { MISFITS, tellMisfit } from './misfit.js';
@@ -66,7 +67,7 @@ export function listAlone(turn: Turn, rendition: RenditionState, item: Item): vo
     state,
     rendition,
     dateMs,
-    hasChanged(state, item) || isBroken(state, rendition, item),
+    hasChanged(state, item) || isOtherEncode(state, rendition, item) || isBroken(state, rendition, item),
   );
   const number = nextNumber(state, rendition);
   if (!previous && !discontinuity && endsApart(turn, rendition, item)) giveUpLast(turn, rendition);

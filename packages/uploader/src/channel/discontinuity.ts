@@ -1,4 +1,5 @@
 import type { SegmentId } from '@hls-uplink/protocol';
+import { isOtherEncode } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
 import { hasVideo } from './rendition.js';
 import type { ChannelState, Item, RenditionState, Slot } from './state.js';
@@ -59,7 +60,7 @@ function isWanted(state: ChannelState, previous: Slot, slot: Slot): boolean {
       (previous.epoch === slot.epoch && Math.abs(item.start - end) > tolerance(rendition, isGap)) ||
       ((before ?? entries.at(-1)) !== undefined &&
         !isTold(rendition) &&
-        isFirstChanged(state, rendition, item))
+        (isFirstChanged(state, rendition, item) || isOtherEncode(state, rendition, item)))
     );
   });
 }

@@ -1,7 +1,7 @@
 import type { Gap, Segment } from '@hls-uplink/protocol';
 import { startBy } from './epoch.js';
 import { keepChanges, sourcesOf } from './source.js';
-import type { ChannelState, KeyPrint, RenditionState, SourceState } from './state.js';
+import type { ChannelState, Item, KeyPrint, RenditionState, SourceState } from './state.js';
 import { TICKS_PER_SECOND, unwrapNear } from './ticks.js';
 
 /** So many key pictures of a source are remembered, for one that is some segments behind. */
@@ -20,6 +20,20 @@ function printsOf({ keyPictures, discontinuity, ended, startPts, crc32 }: Segmen
   return keyPictures
     .slice(discontinuity === undefined ? 0 : 1)
     .map((picture): KeyPrint => [picture.pts, picture.bytes]);
+}
+
+/** What is listed before it is of another source, and known to be another encode. */
+export function isOtherEncode(
+  state: ChannelState,
+  { queue, listedBy }: RenditionState,
+  { id }: Item,
+): boolean {
+  const at = queue.items.findIndex((one) => one.id.session === id.session && one.id.index === id.index);
+  const queued = queue.items.slice(0, Math.max(0, at)).findLast((one) => one.state !== 'lost');
+  const before = state.sources[queued?.id.session ?? listedBy ?? ''];
+  const source = state.sources[id.session];
+  if (!before || !source || before.facts.source === source.facts.source) return false;
+  return before.same === false || source.same === false;
 }
 
 /** Whether what two sources have in common agrees; undefined when they have nothing. */

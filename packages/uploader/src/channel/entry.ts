@@ -48,6 +48,7 @@ export function appendSegment(
   const source = state.sources[item.id.session];
   // Where nothing is listed before it, a player begins anew anyway.
   if ((told || rendition.entries.length === 1) && source) tellChange(state, rendition, source, item.id.index);
+  rendition.listedBy = item.id.session;
   if (source) source.published++;
   if (source) source.listed = { index: item.id.index, epoch: item.epoch, end: item.end };
   rendition.totalBytes += bytes;

@@ -157,6 +157,16 @@ export function recallClock(
   return undefined;
 }
 
+/** Its wall clock maps to a clock of the life before. */
+export function isOfLifeBefore(
+  state: ChannelState,
+  announcement: Pick<Segment, 'startPts' | 'wallClock'>,
+): boolean {
+  return state.epochs.some(
+    ({ id, seen }) => id < state.firstEpoch && startBy(state, seen, announcement) !== undefined,
+  );
+}
+
 /** Later slots, or the rendition's own later entries, are on another clock, and this comes after them. */
 function isOver(
   state: ChannelState,

@@ -2,6 +2,7 @@ import { listNextAlone } from './alone.js';
 import { endsApart, giveUpLast } from './catch-up.js';
 import { dropEntries } from './backlog.js';
 import { fixNumbers, isTold, tolerance } from './discontinuity.js';
+import { isOtherEncode } from './encode.js';
 import { appendSegment, joinSequence } from './entry.js';
 import { lose } from './item.js';
 import { listAwaited, listGap, listLost, listMissing } from './lost.js';
@@ -82,7 +83,8 @@ export function fits(turn: Turn, rendition: RenditionState, slot: Slot, item: It
   const hole =
     previous?.epoch === item.epoch &&
     Math.abs(item.start - previous.end) > tolerance(rendition, previous.gap);
-  const changed = hasChanged(state, item) && !isTold(rendition);
+  const isOther = hasChanged(state, item) || isOtherEncode(state, rendition, item);
+  const changed = isOther && !isTold(rendition);
   const broken = previous === undefined && endsApart(turn, rendition, item);
   if (slot.number === undefined) slot.discontinuity ||= hole || changed || broken;
   fixNumbers(state, slot);

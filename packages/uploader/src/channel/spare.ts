@@ -1,5 +1,5 @@
 import { ptsDuration, type Gap, type Segment } from '@hls-uplink/protocol';
-import { epochOf, recallClock, wallOf } from './epoch.js';
+import { epochOf, isOfLifeBefore, recallClock, wallOf } from './epoch.js';
 import { activeOf, compareEncodes, isAlike, isOnNewClock, isSpare } from './encode.js';
 import { answer, hasLeft, sourcesOf } from './source.js';
 import type { ChannelState, Entry, Item, RenditionState, Slot, SourceState, Spare, Turn } from './state.js';
@@ -100,7 +100,7 @@ export function placeSpare(
   if (told.length === 0) {
     const known = recallClock(state, announcement);
     if (known) return at(known.epoch.id, known.start);
-    if (apart) return undefined;
+    if (apart || isOfLifeBefore(state, announcement)) return undefined;
   }
   const away = ({ end }: Entry | Item): number => Math.abs(unwrapNear(startPts, end) - end);
   const candidates = told.length > 0 ? told : near;

@@ -289,6 +289,8 @@ export interface RenditionState {
   spares: readonly Spare[];
   /** What the newest version lists, behind what is adopted. */
   entries: Entry[];
+  /** The session whose segment was listed last, as far as this uploader knows. */
+  listedBy?: string;
   adopted?: Adopted;
   /** Keys that are not in what is built, and may be listed by what is stored: they leave with the next version. */
   previous: LeftKey[];

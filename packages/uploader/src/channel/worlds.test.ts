@@ -282,6 +282,29 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['encryption-switched', 'mid', 0],
     ),
   ],
+  [
+    'a spare of the same encode brings what is of the life before, near in its timestamps to what is listed',
+    { bodyMs: 2500, spare: { of: 'low', encode: 'same' } },
+    mishaps(
+      ['link-cut', 'low', 15_000],
+      ['end', 'low', 0],
+      ['all-killed', 'mid', 0],
+      ['kill', 'high', 5000],
+      ['link-mended', 'high', 10_000],
+    ),
+  ],
+  [
+    'segments of two encodes wait in turn',
+    { spare: { of: 'low', encode: 'other' } },
+    mishaps(
+      ['link-cut', 'low', 0],
+      ['store-down', 'mid', 0],
+      ['end', 'low', 0],
+      ['encoder-again', 'low~b', 0],
+      ['encoder-again', 'high', 0],
+      ['kill', 'low~b', 10_000],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
