@@ -284,7 +284,7 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
   ],
   [
     'a spare of the same encode brings what is of the life before, near in its timestamps to what is listed',
-    { bodyMs: 2500, spare: { of: 'low', encode: 'same' } },
+    { bodyMs: 400, spare: { of: 'low', encode: 'same' } },
     mishaps(
       ['link-cut', 'low', 15_000],
       ['end', 'low', 0],
