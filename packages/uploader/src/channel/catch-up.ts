@@ -142,8 +142,12 @@ export function endsApart({ state }: Turn, { arrears, tail, frame }: RenditionSt
 }
 
 /** What follows it is out without the discontinuity that it would need. */
-export function giveUpLast(turn: Turn, rendition: RenditionState): void {
-  giveUp(turn, rendition, rendition.arrears.all.slice(-1), 'late', 'the next does not begin where it ends');
+export function giveUpLast(
+  turn: Turn,
+  rendition: RenditionState,
+  why = 'the next does not begin where it ends',
+): void {
+  giveUp(turn, rendition, rendition.arrears.all.slice(-1), 'late', why);
 }
 
 /** Gaps stand for them. @param code of the final answer; undefined when it has been given */

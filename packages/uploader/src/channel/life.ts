@@ -7,6 +7,7 @@ import { checkLengths } from './item.js';
 import { endDate } from './alone.js';
 import { tailSequence } from './discontinuity.js';
 import { dropAwaited, forgetAwaited } from './awaited.js';
+import { giveUpLast } from './catch-up.js';
 import { advance } from './publish.js';
 import { answer } from './source.js';
 import { dropSpare } from './spare.js';
@@ -172,6 +173,9 @@ export function requestEnd(turn: Turn): void {
 function listLast(turn: Turn, rendition: RenditionState): void {
   const slot = turn.state.slots.find(({ number }) => number === rendition.tail);
   if (!slot || rendition.alone || rendition.queue.length > 0) return;
+  const { last } = rendition.arrears;
+  if (last && last.number === slot.number && !last.segment.gap)
+    giveUpLast(turn, rendition, 'the stream ends, and the live playlist has nothing else to end with');
   jumpTo(rendition, rendition.tail - 1);
   rendition.discontinuitySequence = slot.discontinuitySequence! - (slot.discontinuity ? 1 : 0);
   appendSlotGap(turn, rendition, slot);
@@ -189,13 +193,11 @@ export function end(turn: Turn): void {
   if (!must && (!wantsEnd(state) || at < lostUntil(state))) return;
   if (must && !state.endRequested) forgetAllAwaited(state);
   const renditions = Object.values(state.renditions).filter((one) => one.tail >= state.firstNumber);
-  for (const rendition of renditions) {
-    advance(turn, rendition);
-    if (rendition.entries.length === 0) listLast(turn, rendition);
-  }
+  for (const rendition of renditions) advance(turn, rendition);
   const pending = Object.values(state.renditions).some((one) => one.queue.length > 0);
   const behind = renditions.some((one) => nextSlot(state, one) !== undefined && !one.alone);
   if (pending || behind || renditions.length === 0) return;
+  for (const rendition of renditions) if (rendition.entries.length === 0) listLast(turn, rendition);
   state.phase = 'ended';
   for (const rendition of Object.values(state.renditions)) {
     for (const spare of rendition.spares) dropSpare(turn, rendition, spare, 'duplicate');

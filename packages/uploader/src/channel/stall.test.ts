@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Rig, sessionOf } from './testing/rig.js';
+import { see } from './testing/viewer.js';
 
 const BOTH = ['low', 'mid'];
 const AWAY = { awayTimeoutMs: 60_000 };
@@ -58,6 +59,25 @@ describe('a channel that nobody delivers to', () => {
       expect(rig.playlist('low').entries.map(({ gap }) => gap)).toEqual([false, false]);
     },
   );
+
+  test('ends behind what it has skipped, and recordings have there what the live playlist has', () => {
+    const rig = Rig.live(['low'], 4, { eventSeconds: 3600 });
+    rig.store.segment = () => false;
+    for (let i = 4; i < 30; i++) rig.step(['low'], i);
+    rig.told('low', 30, 35);
+    expect(rig.playlist('low').entries.at(-1)!.number).toBe(3);
+    rig.happen({ type: 'end-requested' });
+    const uploads = rig.uploads;
+    rig.store.segment = () => true;
+    for (const { id } of uploads) rig.happen({ type: 'segment-stored', id });
+    rig.to(1000);
+    const live = rig.playlist('low');
+    const event = see(rig.recorded.get('live/low-event.m3u8')!);
+    expect([live.endList, event.endList]).toEqual([true, true]);
+    expect(live.entries).toEqual([expect.objectContaining({ gap: true })]);
+    expect(event.entries.at(-1)).toEqual(live.entries[0]);
+    expect(event.entries.filter(({ gap }) => gap)).toHaveLength(1);
+  });
 
   test('asked to end before anything of it could be had, is asked nothing of the next stream', () => {
     const rig = new Rig();
