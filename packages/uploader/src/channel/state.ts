@@ -2,8 +2,8 @@ import type { DateRange, Key } from '@hls-uplink/hls';
 import type { DroppedCode, Gap, Segment, SegmentId, Track } from '@hls-uplink/protocol';
 import type {
   ChannelEvent,
-  IndexRun,
   Effect,
+  IndexRun,
   MultivariantView,
   RecordingView,
   SourceFacts,

@@ -81,11 +81,7 @@ function judge(
   if (!active && !isAlike(state, rendition, source))
     return isCovered(state, rendition, spare) ? { verdict: 'drop', code: 'duplicate' } : WAIT;
   const place = placeSpare(state, rendition, spare);
-  const newest = newestOf(state, rendition);
-  // Of a clock of which nothing waits any more.
-  if (!place && newest && !(spare.apart && isLater(state, spare, newest)))
-    return { verdict: 'drop', code: 'backlog' };
-  if (!place && isSkipped(state, rendition, spare)) return { verdict: 'drop', code: 'backlog' };
+  if (!place && hasNoPlace(state, rendition, spare)) return { verdict: 'drop', code: 'backlog' };
   if (!place) return active ? { verdict: 'take' } : WAIT;
   const { frame, queue, entries } = rendition;
   const last = rendition.tail >= state.firstNumber ? entries.at(-1) : undefined;
@@ -116,6 +112,12 @@ function judge(
   }
   const isDue = isPassed(state, rendition, spare, place) || isUnclaimed(state, rendition, place);
   return active || (!isLost && isDue) ? { verdict: 'take', place } : WAIT;
+}
+
+/** Of a clock of which nothing waits any more, or gone with a skip. */
+function hasNoPlace(state: ChannelState, rendition: RenditionState, spare: Spare): boolean {
+  const newest = newestOf(state, rendition);
+  return newest ? !(spare.apart && isLater(state, spare, newest)) : isSkipped(state, rendition, spare);
 }
 
 /** By wall clock, than what the rendition has: on a clock that has yet to begin. */
