@@ -9,7 +9,7 @@ export interface PlayOptions {
   url: string;
   /** How long to play, counted from the first advance of the playhead. */
   seconds: number;
-  /** Switch up and down by `nextLevel`, `loadLevel` and `currentLevel` meanwhile. */
+  /** Switch up and down by `nextLevel`, `loadLevel` and `currentLevel` meanwhile, each once the one before is shown. */
   switchLevels?: boolean;
   /** Where a PNG of the page goes, halfway. */
   screenshot?: string;
@@ -64,6 +64,10 @@ async function drive(page: Page, options: PlayOptions): Promise<PlayReport> {
   });
 }
 
+function unlessTimeout(error: Error): undefined {
+  if (error.name !== 'TimeoutError') throw error;
+}
+
 type Step = { after: number; do: (page: Page) => Promise<void> };
 
 /** Everything that is done while playing, at its share of the time; an end or a fatal error cuts it short. */
@@ -98,15 +102,14 @@ async function steps(page: Page, options: PlayOptions, forced: ForcedSwitch[]): 
         undefined,
         { timeout: Math.max(1, left), polling: sampleMs },
       )
-      .then(() => true)
-      .catch((error: Error) => {
-        if (error.name === 'TimeoutError') return false;
-        throw error;
-      });
-    if (over) return;
+      .catch(unlessTimeout);
+    if (over !== undefined) return;
     await step.do(page);
   }
 }
+
+/** By then the player has played out what it had of the other level, also on a busy machine. */
+const SHOWN_MS = 10_000;
 
 async function force(page: Page, by: ForcedSwitch['by'], up: boolean, forced: ForcedSwitch[]): Promise<void> {
   const done = await page.evaluate(
@@ -119,4 +122,15 @@ async function force(page: Page, by: ForcedSwitch['by'], up: boolean, forced: Fo
     [by, up] as const,
   );
   forced.push({ by, ...done });
+  await page
+    .waitForFunction(
+      (level) => {
+        const { notes } = window as unknown as PlayerWindow;
+        const last = notes.samples.at(-1);
+        return last?.level === level || last?.ended === true || notes.fatalErrors.length > 0;
+      },
+      done.level,
+      { timeout: SHOWN_MS, polling: sampleMs },
+    )
+    .catch(unlessTimeout);
 }
