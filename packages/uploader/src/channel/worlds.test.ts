@@ -305,6 +305,11 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['kill', 'low~b', 10_000],
     ),
   ],
+  [
+    'a rendition is away for its deadline while a new uploader cannot take the channel over, for the store is down',
+    {},
+    mishaps(['link-cut', 'high', 5000], ['store-down', 'low', 0], ['uploader-emptied', 'low', 15_000]),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {

@@ -399,7 +399,8 @@ export class Audience {
         Math.abs(one.wallMs - dateMs) < 500 &&
         Math.abs(one.seconds - seconds) < 0.5,
     );
-    const decidedAt = this.#decided.get(`${key} ${number}`) ?? this.now();
+    const putAt = this.#decided.get(`${key} ${number}`) ?? this.now();
+    const decidedAt = Math.min(putAt, this.#recordings.decidedAt(rendition, number));
     if (!had || decidedAt <= had.at) return [];
     return [
       `rule 6 of DESIGN.md: a gap of ${seconds} s stands for a segment accepted ${decidedAt - had.at} ms before`,

@@ -44,6 +44,10 @@ export class Recordings {
     if (!this.#decided.has(id)) this.#decided.set(id, at);
   }
 
+  decidedAt(rendition: string, number: number): number {
+    return this.#decided.get(`${rendition} ${number}`) ?? Infinity;
+  }
+
   /** What no playlist has is decided anew. */
   restarted(): void {
     this.#decided.clear();
@@ -102,7 +106,7 @@ export class Recordings {
     const rendition = live.slice('live/'.length, -'.m3u8'.length);
     return entries.flatMap(({ number, gap, dateMs, seconds }) => {
       if (!gap || number <= known || this.#listed.has(`${live} ${number}`)) return [];
-      const decidedAt = this.#decided.get(`${rendition} ${number}`) ?? Infinity;
+      const decidedAt = this.decidedAt(rendition, number);
       const had = [...this.#kept.values()].some(
         (one) =>
           one.rendition === rendition &&
