@@ -9,7 +9,7 @@ import type { SourceLink } from './source-link.js';
 import { Deletions } from './deletions.js';
 import { fakeLogic } from './fake-logic.test.helper.js';
 import { FakeStore } from './fake-store.test.helper.js';
-import { JournalError } from './journal.js';
+import { JournalError } from './journal-error.js';
 import { findOrphans, ORPHAN_AGE_MS } from './orphans.js';
 import { bytesOf, segmentIn, segmentOf, session } from './peer.test.helper.js';
 import { until } from './until.test.helper.js';

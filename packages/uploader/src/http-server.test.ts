@@ -10,7 +10,7 @@ import { silentLogger, systemClock } from '@hls-uplink/runtime';
 import { fakeLogic } from './fake-logic.test.helper.js';
 import { FakeStore } from './fake-store.test.helper.js';
 import { HttpServer } from './http-server.js';
-import { JournalError } from './journal.js';
+import { JournalError } from './journal-error.js';
 import { rangeOf } from './live-files.js';
 import { StoreHealth } from './store-health.js';
 import { Peer } from './peer.test.helper.js';

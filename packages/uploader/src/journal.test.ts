@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 import { ClassicLevel } from 'classic-level';
 import { ManualClock, silentLogger } from '@hls-uplink/runtime';
 import type { Segment } from '@hls-uplink/protocol';
-import { Journal, JournalError } from './journal.js';
+import { Journal } from './journal.js';
+import { JournalError } from './journal-error.js';
 import type { JournalRecord } from './journal-record.js';
 import { until } from './until.test.helper.js';
 

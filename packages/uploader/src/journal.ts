@@ -20,8 +20,6 @@ import {
 } from './journal-record.js';
 import { newSessionIndex, type SessionIndex } from './session-index.js';
 
-export { JournalError };
-
 export interface JournalOptions {
   /** Its folder; the database lies in `db` below it. */
   folder: string;

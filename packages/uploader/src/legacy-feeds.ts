@@ -17,7 +17,8 @@ import {
 import { errorCode, errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { Channels } from './channels.js';
 import type { ChannelWorker } from './channel-worker.js';
-import { JournalError, type Journal } from './journal.js';
+import type { Journal } from './journal.js';
+import { JournalError } from './journal-error.js';
 import type { LegacyRecord, NewRecord } from './journal-record.js';
 import { LegacyFeed } from './legacy-feed.js';
 import { tablesFirst } from './leading-tables.js';

@@ -18,7 +18,7 @@ import { playlistKeyOf } from './channel/playlist-keys.js';
 import type { ChannelWorker } from './channel-worker.js';
 import type { SourceLink } from './source-link.js';
 import { gapOf, Intake } from './intake.js';
-import { JournalError } from './journal.js';
+import { JournalError } from './journal-error.js';
 import type { Outgoing } from './outgoing.js';
 import type { OwnSpool, Receiver } from './own-spool.js';
 import type { SpoolFiles } from './spool-files.js';

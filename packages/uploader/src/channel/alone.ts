@@ -4,11 +4,11 @@ import { endsApart, giveUpLast } from './catch-up.js';
 import { isOtherEncode } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
 import { lose, upload, withdraw } from './item.js';
-import { MISFITS, tellMisfit } from './misfit.js';
+import { MISFITS, tellMisfit, type Misfit } from './misfit.js';
 import { hasSkipped, lostAt } from './rendition.js';
 import { answer, hasChanged } from './source.js';
 import { hasGone } from './spare.js';
-import type { ChannelState, Entry, Item, Misfit, RenditionState, Turn } from './state.js';
+import type { ChannelState, Entry, Item, RenditionState, Turn } from './state.js';
 import { placeOf, TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot, measureSlot, neighbours, type Position } from './timeline.js';
 

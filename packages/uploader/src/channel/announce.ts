@@ -1,15 +1,6 @@
-import {
-  PTS_MODULUS,
-  ptsDuration,
-  type Announcement,
-  type Gap,
-  type Segment,
-  type Track,
-  type Tracks,
-} from '@hls-uplink/protocol';
+import { PTS_MODULUS, ptsDuration, type Announcement, type Gap, type Segment } from '@hls-uplink/protocol';
 import { isMisaligned, leaveAlignment } from './alone.js';
 import { leaveSlot } from './awaited.js';
-import { keepCaptions } from './captions.js';
 import { takeOwed } from './catch-up.js';
 import { takeMarkers } from './date-range.js';
 import { hasOthers, isSpare } from './encode.js';
@@ -18,17 +9,9 @@ import type { IndexRun } from './event.js';
 import { checkLength, upload } from './item.js';
 import { beginLife } from './life.js';
 import { checkOffset, whyMisaligned } from './misfit.js';
+import { isAnswered, isPending } from './pending.js';
 import { hasSkipped, hasVideo, renditionOf } from './rendition.js';
-import {
-  answer,
-  isOvertaken,
-  isSettled,
-  keepChanges,
-  keepLast,
-  noteChange,
-  settle,
-  settleSkipped,
-} from './source.js';
+import { answer, keepChanges, keepLast, noteChange, settle, settleSkipped } from './source.js';
 import { dropSurplus, noteDelivery, putAside } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, SourceState, Turn } from './state.js';
 import { unstall } from './stall.js';
@@ -45,36 +28,10 @@ import {
   spansParts,
   type Position,
 } from './timeline.js';
+import { stateGop } from './tracks.js';
 
 /** Sound is cut between whole PES, so a segment of sound alone that begins anew starts within one of them. */
 const AUDIO_PES_90K = TICKS_PER_SECOND / 4;
-
-/**
- * Tracks hold for the segments from their `index` on, and are taken at once, though older ones may still be queued: so the
- * multivariant playlist names new codecs early, by what is queued. It can't name them exactly anyway, since the window
- * lists old segments beside new ones, and players go by what the media says after a discontinuity; what is announced from
- * now on is measured by them, and that is never older.
- */
-export function takeTracks({ state }: Turn, { session, tracks, gop }: Tracks): void {
-  const rendition = renditionOf(state, session);
-  if (!rendition) return;
-  const source = state.sources[session]!;
-  source.tracks = tracks;
-  if (!isSpare(state, rendition, source)) stateTracks(state, rendition, tracks);
-  if (gop !== undefined) stateGop(rendition, gop, state.target!);
-}
-
-/** What the active source's segments hold. */
-export function stateTracks(state: ChannelState, rendition: RenditionState, tracks: Track[]): void {
-  rendition.tracks = state.phase === 'ended' ? tracks : keepCaptions(rendition.tracks, tracks);
-  const rate = tracks.find((track) => track.kind === 'video')?.frameRate;
-  if (rate !== undefined) rendition.frame = Math.ceil(TICKS_PER_SECOND / rate) + 1;
-}
-
-/** A steady GOP g gives segments of at most g·⌈target/g⌉. */
-function stateGop(rendition: RenditionState, gop: number, target: number): void {
-  rendition.longest = Math.max(rendition.longest, gop * Math.ceil((target * TICKS_PER_SECOND) / gop));
-}
 
 /**
  * Which of two sources is needed shows when both have delivered; the active one is until it is given up, and another one first
@@ -226,33 +183,6 @@ function delivered(turn: Turn): void {
   state.deliveredMs = at;
   if (silentMs < 1500 * (state.targetDuration ?? 0)) return;
   for (const rendition of Object.values(state.renditions)) rendition.updatedMs = at;
-}
-
-export function isAnswered(source: SourceState, rendition: RenditionState, index: number): boolean {
-  const { session } = source.facts;
-  return isSettled(source, index) || rendition.queue.find({ session, index })?.answered === true;
-}
-
-export function isPending(source: SourceState, rendition: RenditionState, index: number): boolean {
-  const { session } = source.facts;
-  return (
-    source.farewells.some((farewell) => farewell.index === index) ||
-    rendition.spares.some(({ announcement: one }) => one.index === index && one.session === session) ||
-    rendition.queue.find({ session, index }) !== undefined ||
-    rendition.arrears.find({ session, index }) !== undefined ||
-    rendition.entries.some(({ id }) => id?.index === index && id.session === session)
-  );
-}
-
-/** Before this its source has announced what was overtaken by it, and will announce it again. */
-export function hasOvertaken(state: ChannelState, rendition: RenditionState, { id }: Item): boolean {
-  const source = state.sources[id.session];
-  const isOpen = ([from, to]: IndexRun): boolean => {
-    for (let index = from; index <= Math.min(to, id.index - 1); index++)
-      if (isOvertaken(source!, index) && !isPending(source!, rendition, index)) return true;
-    return false;
-  };
-  return source?.overtaken?.some(isOpen) === true;
 }
 
 /** @param place where it lies, when its own clock need not be asked */

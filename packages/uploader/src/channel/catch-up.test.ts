@@ -1,68 +1,25 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseMediaPlaylist } from '@hls-uplink/hls';
 import { isBehind } from './catch-up.js';
-import { sessionProgress } from './reduce.js';
 import type { ChannelSettings } from './state.js';
-import { BEGIN_MS, Rig, sessionOf } from './testing/rig.js';
+import {
+  accepted,
+  announceAgain,
+  answers,
+  BOTH,
+  liveIsBack,
+  marks,
+  outage,
+  range,
+  settled,
+  storeNext,
+  successor,
+  upTo,
+} from './testing/recorded.js';
+import { Rig, sessionOf } from './testing/rig.js';
 import { see } from './testing/viewer.js';
 
-const DVR = { dvr: { segments: 100, seconds: 0 } };
 const EVENT = { eventSeconds: 3600 };
-const DVR_LONG = { dvr: { segments: 1000, seconds: 0 } };
-const BOTH = { ...DVR, ...EVENT };
-
-const range = (from: number, to: number): number[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => from + i);
-
-const marks = (rig: Rig, view: string): string =>
-  see(rig.recorded.get(`live/low-${view}.m3u8`)!)
-    .entries.map(({ number, discontinuity, gap }) => `${number}${discontinuity ? 'D' : ''}${gap ? 'G' : ''}`)
-    .join(' ');
-const upTo = (number: number): string => range(0, number).join(' ');
-
-const answers = (rig: Rig, code: string): number[] =>
-  rig.answers
-    .flatMap((answer) => {
-      const [, index, said] = /^low\/(\d+) (.*)$/.exec(answer)!;
-      return said === code ? [Number(index)] : [];
-    })
-    .sort((a, b) => a - b);
-
-/** 10 segments are published; then nothing can be stored while as many come as up to this one. */
-function outage(settings: Partial<ChannelSettings>, last: number): Rig {
-  const rig = Rig.live(['low'], 10, settings);
-  rig.store.segment = () => false;
-  for (let i = 10; i <= last; i++) rig.step(['low'], i);
-  return rig;
-}
-
-/** What is for the live playlist is stored, and what waits behind it is not. */
-function liveIsBack(rig: Rig): void {
-  rig.happen({ type: 'store-recovered' });
-  const live = rig.uploads.filter(({ isBehind }) => !isBehind);
-  rig.uploads = rig.uploads.filter(({ isBehind }) => isBehind);
-  for (const { id } of live) rig.happen({ type: 'segment-stored', id });
-}
-
-/** The next of what waits is stored. */
-function storeNext(rig: Rig, count = 1): void {
-  for (const { id } of rig.uploads.splice(0, count)) rig.happen({ type: 'segment-stored', id });
-}
-
-const accepted = (rig: Rig): number[] => sessionProgress(rig.state, sessionOf('low')).accepted;
-const settled = (rig: Rig): number | undefined => sessionProgress(rig.state, sessionOf('low')).settled;
-
-function successor(rig: Rig, settings: Partial<ChannelSettings>, who = ['low']): Rig {
-  const all = [...rig.texts, ...rig.recorded, ...rig.iFrames].map(([key, text]) => ({ key, text }));
-  const next = new Rig(all, settings, rig.at);
-  for (const name of who) next.connect(name);
-  return next;
-}
-
-/** As they came first. */
-function announceAgain(rig: Rig, indexes: number[]): void {
-  for (const i of indexes) rig.segment('low', i, 6 * i, 6 * i + 6);
-}
 
 describe('dvr and event playlists after an outage of the store', () => {
   test('the live one is back at the edge, they catch up in order behind it, and then the answers go out', () => {
@@ -220,37 +177,13 @@ describe('what viewers are told of what the live playlist skipped', () => {
   });
 });
 
-describe('the line of what recordings wait for', () => {
-  /** What an operator may give at most, and it lasts. */
-  const range = {
-    id: 'long',
-    startDateMs: BEGIN_MS + 54_000,
-    durationSeconds: 86_400,
-    clientAttributes: { 'X-A': `"${'a'.repeat(8000)}"` },
-  };
-
-  test('has a date range once, however often it was carried over, and room for the segments', () => {
-    const rig = Rig.live(['low'], 10, DVR_LONG);
-    rig.happen({ type: 'date-range-given', range });
-    rig.store.segment = () => false;
-    for (let i = 10; i < 400; i++) rig.step(['low'], i);
-    liveIsBack(rig);
-    const text = rig.texts.get('live/low.m3u8')!;
-    expect(/"arrears":.*"tracks"/.exec(text)![0].match(/ID=\\"long/g)).toHaveLength(1);
-    expect(answers(rig, 'backlog')).toEqual([]);
-    const next = successor(rig, DVR_LONG);
-    expect(next.state.refusal).toBeUndefined();
-    expect(next.state.renditions['low']!.arrears.length).toBe(rig.state.renditions['low']!.arrears.length);
-  });
-});
-
 describe('dvr and event playlists after an outage of the uploader', () => {
   /** It was away for 14 segments; its segmenters come back, one a second behind the other. */
   function back(come: (rig: Rig, who: string) => void): Rig {
     const who = ['low', 'high'];
     const before = Rig.live(who, 10, BOTH);
     before.to(144);
-    const rig = successor(before, BOTH, []);
+    const rig = successor(before, BOTH, { who: [] });
     for (const name of who) {
       rig.connect(name, { renditions: who });
       come(rig, name);
@@ -364,94 +297,6 @@ describe('dvr and event playlists of a stream that begins in an outage', () => {
     next.step(['low'], 40);
     announceAgain(next, range(0, 33));
     for (const view of ['dvr', 'event']) expect(marks(next, view)).toBe(upTo(40));
-  });
-});
-
-describe('dvr and event playlists after a link outage', () => {
-  /** All that waited is announced at once, and its bytes are elsewhere. */
-  function linkIsBack(settings: Partial<ChannelSettings>): Rig {
-    const rig = Rig.live(['low'], 10, settings);
-    rig.to(246);
-    rig.told('low', 10, 39);
-    return rig;
-  }
-
-  test('wait for the bytes, which come behind those of the live one', () => {
-    const rig = linkIsBack(BOTH);
-    expect(answers(rig, 'backlog')).toEqual([]);
-    announceAgain(rig, range(34, 39));
-    expect(rig.entries('low')).toBe('34 35 36 37 38 39');
-    expect(settled(rig)).toBe(9);
-    expect(accepted(rig)).toEqual([]);
-    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(9));
-    rig.store.segment = () => false;
-    announceAgain(rig, [10, 11]);
-    expect(accepted(rig)).toEqual([10, 11]);
-    storeNext(rig, 2);
-    rig.store.segment = () => true;
-    rig.step(['low'], 40);
-    announceAgain(rig, range(12, 33));
-    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(40));
-    expect(settled(rig)).toBe(40);
-    expect(answers(rig, 'published')).toEqual([...range(0, 9), ...range(34, 40)]);
-    expect(answers(rig, 'backlog')).toEqual(range(10, 33));
-  });
-
-  test('a refused one is a gap in its place', () => {
-    const rig = linkIsBack(BOTH);
-    announceAgain(rig, range(34, 39));
-    rig.segment('low', 20, 120, 126, { refused: true });
-    announceAgain(rig, [...range(10, 19), ...range(21, 33)]);
-    for (const view of ['dvr', 'event']) expect(marks(rig, view)).toBe(upTo(39).replace(' 20 ', ' 20G '));
-    expect(settled(rig)).toBe(39);
-  });
-
-  test('what does not come for five minutes is given up', () => {
-    const rig = linkIsBack(EVENT);
-    announceAgain(rig, range(34, 39));
-    announceAgain(rig, [10]);
-    rig.to(246 + 299);
-    expect(marks(rig, 'event')).toBe(upTo(10));
-    rig.to(246 + 301);
-    expect(marks(rig, 'event')).toBe(
-      [upTo(10), ...range(11, 33).map((i) => `${i}G`), ...range(34, 39)].join(' '),
-    );
-    expect(settled(rig)).toBe(39);
-    announceAgain(rig, [11]);
-    expect(rig.answers.at(-1)).toBe('low/11 published');
-  });
-
-  test('ENDLIST and VOD come when they have caught up', () => {
-    const rig = linkIsBack(BOTH);
-    announceAgain(rig, range(34, 39));
-    rig.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf('low'), index: 40 } });
-    expect(rig.texts.get('live/low.m3u8')).toMatch(/\n#EXT-X-ENDLIST\n$/);
-    expect([...rig.recorded].filter(([key, text]) => /vod/.test(key) || /ENDLIST/.test(text))).toEqual([]);
-    announceAgain(rig, range(10, 33));
-    const vod = [...rig.recorded].find(([key]) => /low-.*vod/.test(key))![1];
-    for (const text of [
-      rig.recorded.get('live/low-dvr.m3u8')!,
-      rig.recorded.get('live/low-event.m3u8')!,
-      vod,
-    ]) {
-      expect(text).toMatch(/\n#EXT-X-ENDLIST\n$/);
-      expect(see(text).entries.map(({ number, gap }) => (gap ? NaN : number))).toEqual(range(0, 39));
-    }
-    expect(rig.answers.at(-1)).toBe('low/40 published');
-  });
-
-  test('the next stream waits for nothing: what has not come by then is a gap, and the VOD is made', () => {
-    const rig = linkIsBack(BOTH);
-    announceAgain(rig, [...range(34, 39), ...range(10, 19)]);
-    rig.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf('low'), index: 40 } });
-    rig.step(['low'], 41, { discontinuity: 'start' });
-    const vod = [...rig.recorded].find(([key]) => /low-.*vod/.test(key))![1];
-    expect(see(vod).entries.map(({ number, gap }) => `${number}${gap ? 'G' : ''}`)).toEqual([
-      ...range(0, 19).map(String),
-      ...range(20, 33).map((number) => `${number}G`),
-      ...range(34, 39).map(String),
-    ]);
-    expect(answers(rig, 'backlog')).toEqual(range(10, 33));
   });
 });
 

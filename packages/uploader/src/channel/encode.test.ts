@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Rig } from './testing/rig.js';
+import { Rig, sessionOf } from './testing/rig.js';
 
 const ENCODES: Record<string, number> = { 'low~b': 1, 'low~c': 1, 'low~d': 2 };
 
@@ -44,4 +44,15 @@ describe('a switch to another encode', () => {
       expect(rig.state.renditions['low']!.counts.switches).toBe(2);
     },
   );
+
+  test('a spare that is new here, and whose encode is not known, is no successor of the active one', () => {
+    const rig = Rig.live(['low', 'mid'], 5);
+    rig.connect('low~b');
+    all(rig, 5, ['low', 'mid', 'low~b']);
+    rig.lose('low');
+    expect(rig.state.renditions['low']!.active).toBe(sessionOf('low'));
+    for (let i = 6; i < 8; i++) all(rig, i, ['mid', 'low~b']);
+    rig.to(60);
+    expect(rig.entries('low')).toMatch(/ 6G? 7D$/);
+  });
 });

@@ -1,10 +1,10 @@
 import { fitsTargetDuration } from '@hls-uplink/hls';
-import { hasOvertaken } from './announce.js';
 import { leaveAlignment, listNextAlone, overtakenBy } from './alone.js';
 import { appendSlotGap, distance } from './entry.js';
 import { lose } from './item.js';
 import { whyMisaligned } from './misfit.js';
 import { clockKnownAt } from './parallel.js';
+import { hasOvertaken } from './pending.js';
 import { holding, isKnown, isPublished, siblings } from './partial.js';
 import { hasSkipped, lostAt } from './rendition.js';
 import { answer } from './source.js';

@@ -1,9 +1,16 @@
 import { leaveAlignment } from './alone.js';
 import { siblings } from './partial.js';
 import { hasVideo } from './rendition.js';
-import type { ChannelState, Item, Misfit, RenditionState, Slot, Turn } from './state.js';
+import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
 import { TICKS_PER_MS } from './ticks.js';
 import { CHANNEL_HOLE_90K, inSlot } from './timeline.js';
+
+/** Why a rendition does not align: its encoder's clock, the distance of its key pictures, or where they lie. */
+export interface Misfit {
+  why: 'clock' | 'gop' | 'offset';
+  /** What mends it. */
+  remedy: string;
+}
 
 /** Timestamps this near each other are the same, ticks: of a time base of milliseconds. */
 const SAME_TICKS = TICKS_PER_MS;

@@ -4,7 +4,8 @@ import { MOST_DEPARTED, type DepartedRun } from './departed-keys.js';
 import type { RecordingView } from './event.js';
 import { COMMENT_PREFIX } from './ownership.js';
 import { parseJson } from './state-line.js';
-import type { ChannelState, Recording, RenditionState } from './state.js';
+import type { Recording } from './recording-state.js';
+import type { ChannelState, RenditionState } from './state.js';
 
 const count = z.number().int().min(0);
 

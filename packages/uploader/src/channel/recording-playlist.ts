@@ -6,7 +6,8 @@ import { recordingKey } from './playlist-keys.js';
 import { RECORDING_VIEWS } from './recording.js';
 import { writeRecordingLine } from './recording-line.js';
 import { PLAYLIST_VERSION } from './rendition.js';
-import type { ChannelState, Recording, RenditionState, Turn } from './state.js';
+import type { Recording } from './recording-state.js';
+import type { ChannelState, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
 /** Puts the newest version of each recording, when there is one that differs and none is in flight. */

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import { parseMediaPlaylist, renderMediaSegment, type MediaSegment } from '@hls-uplink/hls';
-import { RecordedEntries } from './recorded-entries.js';
+import { parseMediaPlaylist } from '@hls-uplink/hls';
 import type { ChannelSettings } from './state.js';
+import { marks, range, successor } from './testing/recorded.js';
 import { Rig, sessionOf } from './testing/rig.js';
 import { see, type SeenPlaylist } from './testing/viewer.js';
 
@@ -20,31 +19,13 @@ function run(
   return rig;
 }
 
-/** Another uploader, its journal empty, with what is in the store. @param read what it makes of each text */
-function successor(rig: Rig, settings: Partial<ChannelSettings>, read = (text: string): string => text): Rig {
-  const all = [...rig.texts, ...rig.recorded, ...rig.iFrames].map(([key, text]) => ({
-    key,
-    text: read(text),
-  }));
-  const next = new Rig(all, settings);
-  next.at = rig.at;
-  next.connect('low');
-  return next;
-}
-
 /** Without what says which segments recordings are still to have, as where more of them wait than it can say. */
 const forgetful = (text: string): string => text.replace(/"arrears":\[.*\],(?="tracks")/, '');
 
 const text = (rig: Rig, view: string): string => rig.recorded.get(`live/low-${view}.m3u8`)!;
 const shown = (rig: Rig, view: string): SeenPlaylist => see(text(rig, view));
 const numbers = (rig: Rig, view: string): number[] => shown(rig, view).entries.map(({ number }) => number);
-const marks = (rig: Rig, view: string): string =>
-  shown(rig, view)
-    .entries.map(({ number, discontinuity, gap }) => `${number}${discontinuity ? 'D' : ''}${gap ? 'G' : ''}`)
-    .join(' ');
 const deleted = (rig: Rig): number[] => rig.deleted.map((key) => Number(/(\d+)\.ts$/.exec(key)![1]));
-const range = (from: number, to: number): number[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const end = (rig: Rig, index: number): void =>
   rig.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf('low'), index } });
 
@@ -130,7 +111,7 @@ describe('the dvr playlist', () => {
     rig.store.recording = () => 'held';
     for (let i = 30; i < 40; i++) rig.step(['low'], i);
     expect(rig.entries('low')).toBe('34 35 36 37 38 39');
-    const next = successor(rig, DVR, forgetful);
+    const next = successor(rig, DVR, { read: forgetful });
     expect(marks(next, 'dvr')).toBe(`${range(20, 29).join(' ')} 30G 31G 32G 33G 34 35 36 37 38 39`);
     expect(shown(next, 'dvr').entries.map(({ seconds }) => seconds)).toEqual(range(20, 39).map(() => 6));
     const [first] = shown(next, 'dvr').entries;
@@ -143,7 +124,7 @@ describe('the dvr playlist', () => {
     const rig = run(DVR, 30);
     rig.store.recording = () => 'held';
     for (let i = 30; i < 60; i++) rig.step(['low'], i);
-    const next = successor(rig, DVR, forgetful);
+    const next = successor(rig, DVR, { read: forgetful });
     expect(marks(next, 'dvr')).toBe(range(54, 59).join(' '));
     run(DVR, 100, next, 60);
     expect(numbers(next, 'dvr')).toEqual(range(80, 99));
@@ -165,7 +146,7 @@ describe('the dvr playlist', () => {
       );
     }
     expect(rig.entries('low')).toBe('39 40 41 42 43 44');
-    const next = successor(rig, DVR, forgetful);
+    const next = successor(rig, DVR, { read: forgetful });
     expect(marks(next, 'dvr')).toMatch(/ 29 30DG 31G .* 38G 39 /);
     const { entries, discontinuitySequence } = shown(next, 'dvr');
     const tags = entries.filter(({ discontinuity }) => discontinuity).length;
@@ -233,46 +214,6 @@ describe('the dvr playlist', () => {
     next.step(['low'], 30);
     expect(numbers(next, 'dvr')).toEqual(range(24, 30));
     expect(next.state.refusal).toBeUndefined();
-  });
-});
-
-describe('the entries of a long playlist', () => {
-  test('property: are those that came, less those that left, as text and in sum', () => {
-    const segment = fc.record({
-      uri: fc.integer({ min: 0, max: 999_999 }).map((n) => `low-${n}.ts`),
-      duration90k: fc.integer({ min: 1, max: 900_000 }),
-      programDateTimeMs: fc.integer({ min: 0, max: 2_000_000_000_000 }),
-      discontinuity: fc.boolean(),
-      gap: fc.boolean(),
-    });
-    fc.assert(
-      fc.property(fc.array(segment, { maxLength: 300 }), fc.integer({ min: 0, max: 300 }), (all, left) => {
-        const kept: MediaSegment[] = [];
-        let entries = RecordedEntries.from(5);
-        let sequence = 5;
-        all.forEach((one, i) => {
-          entries = entries.with(i, one);
-          kept.push(one);
-          if (i < left && i % 3 > 0) {
-            entries = entries.withoutFirst();
-            if (kept.shift()!.discontinuity) sequence++;
-          }
-        });
-        expect(entries.texts().join('\n')).toBe(kept.map(renderMediaSegment).join('\n'));
-        expect(entries.count).toBe(kept.length);
-        expect(entries.duration90k).toBe(kept.reduce((sum, { duration90k }) => sum + duration90k, 0));
-        expect(entries.discontinuitySequence).toBe(sequence);
-        expect(entries.lastSequence).toBe(
-          sequence + kept.filter(({ discontinuity }) => discontinuity).length,
-        );
-        expect([...entries].map(({ number }) => number)).toEqual(
-          kept.map((_, i) => all.length - kept.length + i),
-        );
-        const length = kept.reduce((sum, one) => sum + renderMediaSegment(one).length + 1, 0);
-        expect(entries.length).toBe(length);
-      }),
-      { numRuns: 100 },
-    );
   });
 });
 
@@ -424,24 +365,4 @@ test('a dvr playlist that is not wanted any more is deleted once the channel is 
   expect(rig.deleted).toEqual([]);
   rig.segment('low', 4, 24, 30);
   expect(rig.deleted).toEqual(['live/low-dvr.m3u8', 'live/index-dvr.m3u8']);
-});
-
-test('what is clear behind what is encrypted says so, though the live playlist has nothing of that any more', () => {
-  const key = { method: 'AES-128' as const, uri: 'a.key', iv: '0'.repeat(32) };
-  const one = { duration90k: 540_000, programDateTimeMs: 0, discontinuity: false, gap: false };
-  const text = RecordedEntries.from(0)
-    .with(7, { ...one, uri: '7.ts', key })
-    .with(8, { ...one, uri: '8.ts', gap: true })
-    .with(9, { ...one, uri: '9.ts' })
-    .with(10, { ...one, uri: '10.ts' })
-    .texts()
-    .join('\n');
-  expect(text.match(/EXT-X-KEY:METHOD=[A-Z0-9-]+|\d+\.ts/g)).toEqual([
-    'EXT-X-KEY:METHOD=AES-128',
-    '7.ts',
-    '8.ts',
-    'EXT-X-KEY:METHOD=NONE',
-    '9.ts',
-    '10.ts',
-  ]);
 });

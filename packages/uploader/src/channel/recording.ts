@@ -7,7 +7,8 @@ import { DepartedKeys, type DepartedKey } from './departed-keys.js';
 import type { RecordingView } from './event.js';
 import { gapUri } from './item.js';
 import { RecordedEntries } from './recorded-entries.js';
-import type { ChannelState, Entry, Recording, RenditionState, Turn } from './state.js';
+import type { Recording } from './recording-state.js';
+import type { ChannelState, Entry, RenditionState, Turn } from './state.js';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
 /** What is read back must be able to hold it, and players to load it. */

@@ -1,5 +1,5 @@
 import { current, freeze, isDraft, produce } from 'immer';
-import { takeAnnouncement, takeTracks } from './announce.js';
+import { takeAnnouncement } from './announce.js';
 import { forgetAwaited } from './awaited.js';
 import { giveUpAt, giveUpOverdue, owedLost, owedStored } from './catch-up.js';
 import { skipAgain, skipBacklog } from './backlog.js';
@@ -25,6 +25,7 @@ import type { ChannelSettings, ChannelState, RenditionState, Turn } from './stat
 import { useSpares } from './take-over.js';
 import { takeAllTold } from './told.js';
 import { keptTimeline } from './timeline.js';
+import { takeTracks } from './tracks.js';
 import { putVersion, versionFailed, versionStored } from './version.js';
 import { makeVod, vodFailed, vodStored } from './vod.js';
 

@@ -9,7 +9,8 @@ import { newRecording, record, RECORDING_VIEWS } from './recording.js';
 import { readRecordingLine } from './recording-line.js';
 import type { ReadBack } from './reopen.js';
 import { settleBut, sourcesOf } from './source.js';
-import type { ChannelState, Recording, RenditionState, Turn } from './state.js';
+import type { Recording } from './recording-state.js';
+import type { ChannelState, RenditionState, Turn } from './state.js';
 
 /** Goes on with the `dvr` and `event` playlists that are in the store; the live ones have been read back. */
 export function reopenRecordings(turn: Turn, playlists: readonly ReadBack[]): void {

@@ -392,15 +392,4 @@ describe('two sources of different encodes', () => {
     expect(rig.entries('low').match(/D/g)).toHaveLength(1);
     expect(rig.state.renditions['mid']!.counts.switches).toBe(1);
   });
-
-  test('a spare that is new here, and whose encode is not known, is no successor of the active one', () => {
-    const rig = Rig.live(['low', 'mid'], 5);
-    rig.connect('low~b');
-    both(rig, 5);
-    rig.lose('low');
-    expect(rig.state.renditions['low']!.active).toBe(sessionOf('low'));
-    for (let i = 6; i < 8; i++) both(rig, i, ['mid', 'low~b']);
-    rig.to(60);
-    expect(rig.entries('low')).toMatch(/ 6G? 7D$/);
-  });
 });

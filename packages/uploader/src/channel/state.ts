@@ -9,10 +9,10 @@ import type {
   SourceFacts,
 } from './event.js';
 import type { KeyPlace } from './i-frame.js';
+import type { Misfit } from './misfit.js';
 import type { Queue } from './queue.js';
 import type { Arrears } from './arrears.js';
-import type { DepartedKeys } from './departed-keys.js';
-import type { RecordedEntries } from './recorded-entries.js';
+import type { Recording } from './recording-state.js';
 
 /** Operator's settings of a channel. */
 export interface ChannelSettings {
@@ -170,43 +170,6 @@ export interface LeftKey {
   deleting?: boolean;
 }
 
-/** A media playlist that keeps what the live one loses: `dvr` or `event`. */
-export interface Recording {
-  /** That its entries are of. */
-  life: number;
-  targetDuration: number;
-  startOffset?: number;
-  independent: boolean;
-  entries: RecordedEntries;
-  /** Of the playlist as a whole. */
-  dateRanges: DateRange[];
-  /** Longest duration of its versions, milliseconds. */
-  longestMs: number;
-  /** What the multivariant playlist says of it; kept for the VOD, which may come when that is known no more. */
-  stated?: { bandwidth: number; average: number };
-  /** It grows no more. */
-  closed: boolean;
-  /** Of an event playlist: the first version that says so; absent where one is read back that did. */
-  closedVersion?: number;
-  /** The VOD playlist of it is stored. */
-  vodStored: boolean;
-  /** Of an event playlist only when its VOD is stored: whoever reads it back knows by that. */
-  endList: boolean;
-  dirty: boolean;
-  version: number;
-  inFlight?: { version: number; tail: number; endList: boolean };
-  storedVersion: number;
-  /** One is in the store. */
-  isThere: boolean;
-  /** Number of the last entry in a stored version; −1: none. */
-  storedTail: number;
-  storedEnd: boolean;
-  /** Its VOD playlist is on its way. */
-  vodInFlight: boolean;
-  /** What left it and no other playlist lists. */
-  left: DepartedKeys;
-}
-
 /** One multivariant playlist. */
 export interface MultivariantState {
   version: number;
@@ -261,13 +224,6 @@ export interface SourceState {
   published: number;
   /** leave and end announcements that wait for their answer. */
   farewells: { index: number; end: boolean }[];
-}
-
-/** Why a rendition does not align: its encoder's clock, the distance of its key pictures, or where they lie. */
-export interface Misfit {
-  why: 'clock' | 'gop' | 'offset';
-  /** What mends it. */
-  remedy: string;
 }
 
 export interface RenditionState {

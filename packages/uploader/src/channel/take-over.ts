@@ -1,6 +1,6 @@
 import { ptsDuration, type DroppedCode } from '@hls-uplink/protocol';
 import { isDraft, original } from 'immer';
-import { enqueue, stateTracks } from './announce.js';
+import { enqueue } from './announce.js';
 import { forgetAwaited } from './awaited.js';
 import { activeOf, compareAnew, isAlike, isSpare } from './encode.js';
 import { epochOf, recallClock, wallOf } from './epoch.js';
@@ -18,6 +18,7 @@ import {
 import type { ChannelState, Entry, Item, RenditionState, SourceState, Spare, Turn } from './state.js';
 import { unwrapNear } from './ticks.js';
 import { firstIndex, neighbours, type Position } from './timeline.js';
+import { stateTracks } from './tracks.js';
 
 /**
  * Takes in of what is put aside whatever the rendition would miss without it, from the source that is active from now on

@@ -1,6 +1,7 @@
 import type { Gap, Segment } from '@hls-uplink/protocol';
-import { enqueue, hasPlace, isAnswered, isPending } from './announce.js';
+import { enqueue, hasPlace } from './announce.js';
 import { isSpare } from './encode.js';
+import { isAnswered, isPending } from './pending.js';
 import { renditionOf } from './rendition.js';
 import { answer, isOvertaken } from './source.js';
 import { mostSpares } from './spare.js';

@@ -3,7 +3,8 @@ import { ownerComments } from './ownership.js';
 import { vodKey } from './playlist-keys.js';
 import { isFull } from './recording.js';
 import { recordingText } from './recording-playlist.js';
-import type { ChannelState, Recording, RenditionState, Turn } from './state.js';
+import type { Recording } from './recording-state.js';
+import type { ChannelState, RenditionState, Turn } from './state.js';
 
 const eventsOf = (state: ChannelState): { rendition: RenditionState; event: Recording }[] =>
   Object.values(state.renditions).flatMap((rendition) => {

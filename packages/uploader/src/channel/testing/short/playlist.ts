@@ -11,6 +11,9 @@ export interface ShortEntry {
   decidedAt: number;
 }
 
+/** Milliseconds since 1970. */
+export const endOf = ({ dateMs, seconds }: ShortEntry): number => dateMs + 1000 * seconds;
+
 export interface ShortPlaylist {
   version: number;
   targetDuration: number;

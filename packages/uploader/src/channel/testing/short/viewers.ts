@@ -4,7 +4,7 @@ import { Answers } from './answers.js';
 import { Facts } from './facts.js';
 import { idOf, type Fact } from './feed.js';
 import { Losses } from './losses.js';
-import { read, type ShortEntry, type ShortPlaylist } from './playlist.js';
+import { endOf, read, type ShortEntry, type ShortPlaylist } from './playlist.js';
 import { TARGET_SECONDS } from './plan.js';
 import { Departures } from './departures.js';
 import { checkSuccession } from './succession.js';
@@ -16,8 +16,6 @@ const TARGET_MS = 1000 * TARGET_SECONDS;
 const FRAME_90K = 3601;
 /** The same, and what rounding adds: so far apart an end and a start may be and still touch. */
 const PICTURE_MS = 42;
-
-const endOf = ({ dateMs, seconds }: ShortEntry): number => dateMs + 1000 * seconds;
 
 /** All viewers of a short sequence: they check each version against all before it, and the whole at the end. */
 export class ShortViewers {
