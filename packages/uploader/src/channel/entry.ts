@@ -34,6 +34,7 @@ export function appendSegment(
     place: item.place,
     start: item.start,
     end: item.end,
+    ...(item.toCut && { toCut: true }),
     bytes,
     // A picture cannot be decrypted alone.
     keys: item.encryption ? [] : keyPlaces(item.announcement),

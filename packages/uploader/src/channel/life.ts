@@ -8,6 +8,7 @@ import { endDate } from './alone.js';
 import { tailSequence } from './discontinuity.js';
 import { dropAwaited, forgetAwaited } from './awaited.js';
 import { giveUpLast } from './catch-up.js';
+import { isFirstOpen } from './pending.js';
 import { advance } from './publish.js';
 import { answer } from './source.js';
 import { dropSpare } from './spare.js';
@@ -231,12 +232,11 @@ function forgetAllAwaited(state: ChannelState): void {
 export function answerFarewells(turn: Turn): void {
   const { state } = turn;
   for (const source of Object.values(state.sources)) {
-    const rendition = state.renditions[source.facts.rendition];
+    const rendition = state.renditions[source.facts.rendition]!;
     for (const farewell of [...source.farewells]) {
-      const settled = source.settled >= farewell.index - 1;
+      const settled = isFirstOpen(source, rendition, farewell.index);
       const nothing = state.phase === 'starting' && participants(state).length === 0;
-      const ended =
-        rendition?.storedEnd === true || nothing || (state.phase === 'ended' && rendition?.endList === false);
+      const ended = rendition.storedEnd || nothing || (state.phase === 'ended' && !rendition.endList);
       if (!settled || (farewell.end && !ended)) continue;
       source.farewells.splice(source.farewells.indexOf(farewell), 1);
       answer(turn, { session: source.facts.session, index: farewell.index }, { type: 'published' });

@@ -4,7 +4,7 @@ import { hasVideo, lostAt } from './rendition.js';
 import { hasLeft } from './source.js';
 import { mayCome } from './spare.js';
 import type { ChannelState, Item, RenditionState, Slot, Turn } from './state.js';
-import { inSlot, positionOf, slotOf } from './timeline.js';
+import { CHANNEL_HOLE_90K, inSlot, positionOf, slotOf } from './timeline.js';
 
 /** The others on the same timeline that list or bring anything in this life. */
 export function siblings(state: ChannelState, rendition: RenditionState): RenditionState[] {
@@ -66,7 +66,7 @@ export function isPast(state: ChannelState, rendition: RenditionState, slot: Slo
 export function decidePartial(turn: Turn, rendition: RenditionState, slot: Slot, item: Item): Item {
   const { state, at } = turn;
   const longer = longerThan(state, rendition, slot, item);
-  const { begins, stops } = bounds(state, slot);
+  const { begins, stops } = bounds(state, rendition, slot, item);
   const known = isKnown(state, rendition, slot);
   const overdue = at >= lostAt(state, rendition);
   if (!overdue && mayCome(state, rendition, slot, at)) return item;
@@ -101,19 +101,33 @@ export function isLess(state: ChannelState, rendition: RenditionState, slot: Slo
   return isShort(state, rendition, slot, item) || longerThan(state, rendition, slot, item).length > 0;
 }
 
-/** The channel begins with the slot, or stops after it, as far as that is known. */
-function bounds(state: ChannelState, slot: Slot): { begins: boolean; stops: boolean } {
+/** The channel begins with the slot, or stops where the item does, as far as that is known. */
+function bounds(
+  state: ChannelState,
+  rendition: RenditionState,
+  slot: Slot,
+  item: Item,
+): { begins: boolean; stops: boolean } {
   const next = state.slots[positionOf(state, slot) + 1];
   const stops = next
     ? breaksBefore(state, next)
     : Object.keys(state.renditions).every((name) => hasLeft(state, name));
-  return { begins: breaksBefore(state, slot), stops };
+  return { begins: breaksBefore(state, slot), stops: stops && !goesOn(state, rendition, slot, item) };
+}
+
+/** A sibling's segment went on to its cut, so far behind the item that what comes after could not follow it. */
+function goesOn(state: ChannelState, rendition: RenditionState, slot: Slot, { end }: Item): boolean {
+  return siblings(state, rendition).some(({ queue, entries }) => {
+    const item = inSlot(queue.items, slot);
+    const one = item && item.state !== 'lost' ? item : inSlot(entries, slot);
+    return one?.toCut === true && one.end - end > CHANNEL_HOLE_90K;
+  });
 }
 
 /** It leaves a hole in a slot that is longer now; sound is not measured by pictures, it is cut up to a slot away. */
 export function isShort(state: ChannelState, rendition: RenditionState, slot: Slot, item: Item): boolean {
   if (slot.video && !hasVideo(rendition)) return false;
   const { frame } = rendition;
-  const { begins, stops } = bounds(state, slot);
+  const { begins, stops } = bounds(state, rendition, slot, item);
   return (item.start - slot.start > frame && !begins) || (slot.end - item.end > frame && !stops);
 }

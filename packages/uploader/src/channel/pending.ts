@@ -20,6 +20,18 @@ export function isPending(source: SourceState, rendition: RenditionState, index:
   );
 }
 
+/**
+ * All before it have had their final answer, as far as it must wait for that: what was overtaken and is not known of had it from an
+ * uploader that could not note it any more, or is announced again and has it then.
+ */
+export function isFirstOpen(source: SourceState, rendition: RenditionState, index: number): boolean {
+  for (let before = source.settled + 1; before < index; before++) {
+    if (isSettled(source, before)) continue;
+    if (!isOvertaken(source, before) || isPending(source, rendition, before)) return false;
+  }
+  return true;
+}
+
 /** Before this its source has announced what was overtaken by it, and will announce it again. */
 export function hasOvertaken(state: ChannelState, rendition: RenditionState, { id }: Item): boolean {
   const source = state.sources[id.session];

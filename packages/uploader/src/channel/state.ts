@@ -131,6 +131,8 @@ export interface Entry {
   /** Unwrapped ticks. */
   start: number;
   end: number;
+  /** Ended by a cut; absent where that is not known. */
+  toCut?: true;
   /** What it waits for that the live playlist skips, and recordings are to have. */
   waits?: 'bytes' | 'upload';
   /** In the store; absent for a gap, and for what was read back. */

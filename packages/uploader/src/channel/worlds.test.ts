@@ -310,6 +310,37 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
     {},
     mishaps(['link-cut', 'high', 5000], ['store-down', 'low', 0], ['uploader-emptied', 'low', 15_000]),
   ],
+  [
+    'the end of what a segmenter had when it left lies in a slot that a sibling has to its cut, and more of it comes late',
+    { bodyMs: 400, spare: { of: 'low', encode: 'same' } },
+    mishaps(
+      ['end', 'mid', 3000],
+      ['uploader-started', 'high', 3000],
+      ['uploader-killed', 'low~b', 4478],
+      ['leave', 'low', 9000],
+      ['leave', 'high', 17_073],
+      ['leave', 'mid', 14_306],
+    ),
+  ],
+  [
+    'what recordings wait for is dropped as soon as it is announced, and the uploader is killed before anything says so',
+    {
+      bodyMs: 400,
+      spare: { of: 'low', encode: 'same' },
+      recordings: { dvr: { segments: 20, seconds: 0 }, eventSeconds: 3600 },
+    },
+    mishaps(
+      ['uploader-killed', 'high', 21_000],
+      ['link-mended', 'high', 15_000],
+      ['encoder-again', 'high', 22_000],
+      ['leave', 'high', 3000],
+      ['store-down', 'mid', 4000],
+      ['encryption-switched', 'high', 0],
+      ['leave', 'low', 5000],
+      ['encryption-switched', 'low', 0],
+      ['encryption-switched', 'low~b', 0],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
@@ -321,7 +352,9 @@ test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
   suffer(world, all);
   world.stopEncoder('end');
   world.run(60_000);
+  if ([...world.answers.values()].some(({ length }) => length === 0)) world.run(120_000);
   expect(world.audience.faults).toEqual([]);
+  expect([...world.answers].filter(([, answers]) => answers.length !== 1)).toEqual([]);
   for (const name of THREE) {
     expect(world.audience.playlist(name).endList).toBe(true);
     if (options.recordings?.eventSeconds !== undefined)
