@@ -8,12 +8,14 @@ describe('the entries of a long playlist', () => {
     const segment = fc.record({
       uri: fc.integer({ min: 0, max: 999_999 }).map((n) => `low-${n}.ts`),
       duration90k: fc.integer({ min: 1, max: 900_000 }),
-      programDateTimeMs: fc.integer({ min: 0, max: 2_000_000_000_000 }),
+      stepMs: fc.integer({ min: 3, max: 20_000 }),
       discontinuity: fc.boolean(),
       gap: fc.boolean(),
     });
     fc.assert(
-      fc.property(fc.array(segment, { maxLength: 300 }), fc.integer({ min: 0, max: 300 }), (all, left) => {
+      fc.property(fc.array(segment, { maxLength: 300 }), fc.integer({ min: 0, max: 300 }), (drawn, left) => {
+        let dateMs = 0;
+        const all = drawn.map(({ stepMs, ...one }) => ({ ...one, programDateTimeMs: (dateMs += stepMs) }));
         const kept: MediaSegment[] = [];
         let entries = RecordedEntries.from(5);
         let sequence = 5;
@@ -35,6 +37,12 @@ describe('the entries of a long playlist', () => {
         expect([...entries].map(({ number }) => number)).toEqual(
           kept.map((_, i) => all.length - kept.length + i),
         );
+        kept.forEach(({ programDateTimeMs = 0 }, i) => {
+          const tags = kept.slice(0, i + 1).filter((one) => one.discontinuity).length;
+          const found = { number: all.length - kept.length + i, sequence: sequence + tags };
+          expect(entries.dated(programDateTimeMs + 1, 1)).toMatchObject(found);
+        });
+        expect(entries.dated(-2, 1)).toBeUndefined();
         const length = kept.reduce((sum, one) => sum + renderMediaSegment(one).length + 1, 0);
         expect(entries.length).toBe(length);
       }),

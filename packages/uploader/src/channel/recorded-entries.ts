@@ -99,6 +99,19 @@ export class RecordedEntries {
     return this.first !== undefined && number >= this.first.number && number <= this.tail;
   }
 
+  /** The newest that begins at this date, give or take, with its discontinuity sequence number. */
+  dated(dateMs: number, toleranceMs: number): (RecordedEntry & { sequence: number }) | undefined {
+    let sequence = this.lastSequence;
+    for (const { entries } of this.contents.chunks.toReversed()) {
+      for (const entry of entries.toReversed()) {
+        if (entry.dateMs < dateMs - toleranceMs) return undefined;
+        if (entry.dateMs <= dateMs + toleranceMs) return { ...entry, sequence };
+        if (entry.discontinuity) sequence--;
+      }
+    }
+    return undefined;
+  }
+
   /** With one more, a clear one behind encrypted ones with `METHOD=NONE`; what date ranges it has are not taken. */
   with(number: number, segment: MediaSegment): RecordedEntries {
     const isKeyed = this.last?.isKeyed ?? false;

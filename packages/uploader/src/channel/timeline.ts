@@ -1,6 +1,7 @@
+import { dateOf, epochOf } from './epoch.js';
 import { hasVideo } from './rendition.js';
 import type { ChannelState, Epoch, Item, RenditionState, Slot } from './state.js';
-import { placeOf, TICKS_PER_SECOND } from './ticks.js';
+import { placeOf, TICKS_PER_MS, TICKS_PER_SECOND } from './ticks.js';
 
 /** Pictures further apart than this have a hole between them that no rendition covers. */
 export const CHANNEL_HOLE_90K = TICKS_PER_SECOND / 2;
@@ -107,7 +108,12 @@ export function claimSlot(
   const fresh: Slot = { id: state.nextSlotId, epoch, place, start, end, video, discontinuity: false };
   const at = positionOf(state, fresh);
   const [before, after] = [state.slots[at - 1], state.slots[at]];
-  if (after?.number !== undefined && !recall(fresh, before, after)) return undefined;
+  if (
+    after?.number !== undefined &&
+    !recall(fresh, before, after) &&
+    !recallRecorded(state, rendition, fresh, before, after)
+  )
+    return undefined;
   state.nextSlotId++;
   state.slots.splice(at, 0, fresh);
   return fresh;
@@ -127,6 +133,33 @@ function recall(fresh: Slot, before: Slot | undefined, after: Slot): boolean {
   fresh.number = before.number + fresh.place - before.place;
   fresh.discontinuitySequence = sequence;
   return true;
+}
+
+/** The dvr or event playlist of a rendition that was further on lists what stood there. */
+function recallRecorded(
+  state: ChannelState,
+  { frame }: RenditionState,
+  fresh: Slot,
+  before: Slot | undefined,
+  after: Slot,
+): boolean {
+  const { clock } = epochOf(state, fresh.epoch)!;
+  const dateMs = dateOf(clock, fresh.start);
+  for (const { alone, recordings } of Object.values(state.renditions)) {
+    for (const recording of alone ? [] : Object.values(recordings)) {
+      if (recording.life !== state.life) continue;
+      const entry = recording.entries.dated(dateMs, frame / TICKS_PER_MS);
+      if (!entry || entry.number <= (before?.number ?? -1) || entry.number >= after.number!) continue;
+      const { number, discontinuity, sequence } = entry;
+      Object.assign(fresh, {
+        number,
+        discontinuity,
+        discontinuitySequence: sequence,
+      } satisfies Partial<Slot>);
+      return true;
+    }
+  }
+  return false;
 }
 
 /** The slots around a place that has none. */

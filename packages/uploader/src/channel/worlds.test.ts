@@ -341,6 +341,32 @@ const WORLDS: [what: string, options: Options, mishaps: Mishap[]][] = [
       ['encryption-switched', 'low~b', 0],
     ),
   ],
+  [
+    'numbers from before a discontinuity have left every live window before an uploader starts, and a sibling’s event has them',
+    { recordings: { eventSeconds: 3600 } },
+    mishaps(
+      ['link-cut', 'low', 0],
+      ['uploader-killed', 'low', 22_000],
+      ['disk-full', 'mid', 13_000],
+      ['end', 'mid', 10_000],
+      ['kill', 'high', 19_000],
+      ['uploader-emptied', 'high', 7000],
+      ['encryption-switched', 'low', 1000],
+      ['uploader-killed', 'mid', 0],
+    ),
+  ],
+  [
+    'and from before the 33-bit wrap',
+    { firstPts: 2 ** 33 - 60 * 90_000, recordings: { eventSeconds: 3600 } },
+    mishaps(
+      ['store-down', 'low', 24_000],
+      ['link-cut', 'low', 15_000],
+      ['store-down', 'low', 23_000],
+      ['leave', 'high', 12_681],
+      ['store-up', 'high', 1668],
+      ['uploader-killed', 'low', 0],
+    ),
+  ],
 ];
 
 test.each(WORLDS)('%s', (_, { outageMs = 0, seed = 1, ...options }, all) => {
