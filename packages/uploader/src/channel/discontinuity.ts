@@ -2,6 +2,7 @@ import type { SegmentId } from '@hls-uplink/protocol';
 import { isOtherEncode } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
 import { hasVideo } from './rendition.js';
+import { leavesHole } from './partial.js';
 import type { ChannelState, Item, RenditionState, Slot } from './state.js';
 import { TICKS_PER_SECOND } from './ticks.js';
 import { CHANNEL_HOLE_90K, firstIndex, inSlot, positionOf } from './timeline.js';
@@ -51,7 +52,11 @@ function isWanted(state: ChannelState, previous: Slot, slot: Slot): boolean {
     // What is partial goes where others have more of it.
     if (!item?.fromStart || item.state === 'lost') return false;
     const queued = inSlot(queue.items, previous);
-    const stays = queued && queued.state !== 'lost' && queued.state !== 'undecided';
+    const stays =
+      queued &&
+      queued.state !== 'lost' &&
+      queued.state !== 'undecided' &&
+      !leavesHole(state, rendition, previous, queued);
     const before = stays ? queued : listed;
     if (!before && tail < state.firstNumber) return false;
     const end = before?.end ?? previous.end;

@@ -72,7 +72,7 @@ export function decidePartial(turn: Turn, rendition: RenditionState, slot: Slot,
   if (!overdue && mayCome(state, rendition, slot, at)) return item;
   const fits = (item.fromStart || begins) && (item.toCut || stops);
   // A sibling lists more of it, if only as a gap.
-  const short = slot.number !== undefined && isShort(state, rendition, slot, item);
+  const short = slot.number !== undefined && leavesHole(state, rendition, slot, item);
   if ((fits && known) || (longer.length === 0 && !short && (known || overdue))) {
     return upload(turn, rendition, item);
   }
@@ -98,7 +98,7 @@ function longerThan(
 /** It is partial, and not the most there is of the slot. */
 export function isLess(state: ChannelState, rendition: RenditionState, slot: Slot, item: Item): boolean {
   if (item.fromStart && item.toCut) return false;
-  return isShort(state, rendition, slot, item) || longerThan(state, rendition, slot, item).length > 0;
+  return leavesHole(state, rendition, slot, item) || longerThan(state, rendition, slot, item).length > 0;
 }
 
 /** The channel begins with the slot, or stops where the item does, as far as that is known. */
@@ -124,8 +124,9 @@ function goesOn(state: ChannelState, rendition: RenditionState, slot: Slot, { en
   });
 }
 
-/** It leaves a hole in a slot that is longer now; sound is not measured by pictures, it is cut up to a slot away. */
-export function isShort(state: ChannelState, rendition: RenditionState, slot: Slot, item: Item): boolean {
+/** It is partial, and leaves a hole in a slot that is longer now; sound is not measured by pictures, it is cut up to a slot away. */
+export function leavesHole(state: ChannelState, rendition: RenditionState, slot: Slot, item: Item): boolean {
+  if (item.fromStart && item.toCut) return false;
   if (slot.video && !hasVideo(rendition)) return false;
   const { frame } = rendition;
   const { begins, stops } = bounds(state, rendition, slot, item);

@@ -6,7 +6,7 @@ import { isOtherEncode } from './encode.js';
 import { appendSegment, joinSequence } from './entry.js';
 import { lose } from './item.js';
 import { listAwaited, listGap, listLost, listMissing } from './lost.js';
-import { decidePartial, isShort } from './partial.js';
+import { decidePartial, leavesHole } from './partial.js';
 import { clockKnownAt } from './parallel.js';
 import { lostAt } from './rendition.js';
 import { jumpTo } from './retention.js';
@@ -53,8 +53,7 @@ function listNext(turn: Turn, rendition: RenditionState): boolean {
     case 'stored': {
       if (turn.at < (clockKnownAt(state, rendition, slot) ?? 0)) return false;
       // More of the slot may have come since its upload began.
-      const partial = !(item.fromStart && item.toCut) && isShort(turn.state, rendition, slot, item);
-      if (partial) {
+      if (leavesHole(turn.state, rendition, slot, item)) {
         lose(turn, rendition, item, 'partial');
         return listNext(turn, rendition);
       }
