@@ -31,6 +31,15 @@ test('property: in short sequences of every kind no rule is broken, and what cou
     );
   if (RUNS < 1000) return;
   expect(median).toBeGreaterThanOrEqual(50);
-  const wanted = ['wraps', 'discontinuities', 'gaps', 'switches', 'takeOvers', 'storeFailures', 'renditions'];
+  const wanted = [
+    'wraps',
+    'discontinuities',
+    'gaps',
+    'switches',
+    'takeOvers',
+    'storeFailures',
+    'renditions',
+    'recordings',
+  ];
   for (const what of wanted) expect([what, occurred[what]! >= RUNS / 20]).toEqual([what, true]);
 }, 1_500_000);

@@ -1,9 +1,19 @@
+import type { ChannelSettings } from '../../state.js';
 import { random } from '../timetable.js';
 
 /** Of a segment that is cut at each of them, and between two key pictures. */
 export const TARGET_SECONDS = 2;
 export const GOP_90K = 90_000;
 export const WRAP = 2 ** 33;
+/** One picture at 25 Hz, and what rounding adds: so far apart an end and a start may be and still touch. */
+export const PICTURE_MS = 42;
+
+/** Windows of dvr and event playlists: shorter than the sequence, or longer. */
+const RECORDINGS = [
+  { dvr: { segments: 5, seconds: 0 } },
+  { dvr: { segments: 50, seconds: 0 }, eventSeconds: 3600 },
+  { dvr: { segments: 3, seconds: 12 }, eventSeconds: 16 },
+];
 
 /** How often each happens, in relation to the others. */
 const WEIGHTS = {
@@ -54,6 +64,7 @@ export interface Plan {
   /** Each rendition has a second source. */
   spare: boolean;
   iFrames: boolean;
+  recordings: Pick<ChannelSettings, 'dvr' | 'eventSeconds'>;
   /** Raw PTS of the first picture. */
   firstPts: number;
   /** What happens while each segment is filled. */
@@ -84,6 +95,7 @@ export function planOf(seed: number): Plan {
     firstPts,
     rounds,
     ends: draw() < 0.3,
+    recordings: draw() < 0.15 ? RECORDINGS[below(RECORDINGS.length)]! : {},
   };
 }
 
@@ -98,6 +110,7 @@ export function shrunk(plan: Plan, fails: (plan: Plan) => boolean): Plan {
     ].map((rounds) => ({ ...best, rounds }));
     if (best.spare) candidates.push({ ...best, spare: false });
     if (best.iFrames) candidates.push({ ...best, iFrames: false });
+    if (best.recordings.dvr) candidates.push({ ...best, recordings: {} });
     if (best.ends) candidates.push({ ...best, ends: false });
     if (best.renditions.length > 1) candidates.push({ ...best, renditions: best.renditions.slice(0, -1) });
     const found = candidates.find(fails);

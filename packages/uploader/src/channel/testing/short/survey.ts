@@ -62,7 +62,11 @@ function survey({ from, count }: Stretch): Survey {
     }
     result.lengths.push(world.uploader.events);
     if (plan.renditions.length > 1) note('renditions');
-    for (const [what, times] of Object.entries({ ...world.happened, ...world.viewers.seen }))
+    for (const [what, times] of Object.entries({
+      ...world.happened,
+      ...world.viewers.seen,
+      ...world.viewers.recorded.seen,
+    }))
       if (times > 0) note(what);
   }
   return result;

@@ -62,8 +62,9 @@ export class ShortUploader {
     this.life++;
     this.world.viewers.restarted(journal);
     if (journal === 'empty') this.#journal = [];
-    const { iFrames } = this.world.plan;
-    this.#state = openChannel({ channel: 'live', window: 3, iFrames, writer: `uploader-${this.life}` });
+    const { iFrames, recordings } = this.world.plan;
+    const writer = `uploader-${this.life}`;
+    this.#state = openChannel({ channel: 'live', window: 3, iFrames, writer, ...recordings });
     if (this.both) this.#pure = openChannel(this.#state.settings);
     const playlists = [...this.texts].map(([key, text]) => ({ key, text }));
     this.happen({ type: 'opened', playlists });
@@ -187,7 +188,10 @@ export class ShortUploader {
         const { view, rendition, version, key, text } = effect;
         const playlist = view === 'live' ? viewers.decided(rendition, text) : undefined;
         return this.#putText(took, key, text, (outcome) => {
+          if (playlist) viewers.over(rendition);
           if (outcome !== 'failed' && playlist) viewers.published(rendition, playlist);
+          if (outcome !== 'failed' && view !== 'live' && view !== 'i-frames')
+            viewers.recorded.stored(key, text, this.world.now);
           if (outcome === 'stored')
             this.happen({ type: 'playlist-stored', view, rendition, version, tookMs: took });
           else this.happen({ type: 'playlist-failed', view, rendition, version });

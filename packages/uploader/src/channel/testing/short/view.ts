@@ -16,6 +16,9 @@ export interface Line {
 export class View {
   put: ShortPlaylist | undefined;
   stored: ShortPlaylist | undefined;
+  /** When a version was put last, and when that was over. */
+  putAt = 0;
+  freeAt = 0;
   /** Every entry that was ever published, in order. */
   readonly entries: ShortEntry[] = [];
   readonly facts: Fact[] = [];

@@ -5,17 +5,16 @@ import { Facts } from './facts.js';
 import { idOf, type Fact } from './feed.js';
 import { Losses } from './losses.js';
 import { endOf, read, type ShortEntry, type ShortPlaylist } from './playlist.js';
-import { TARGET_SECONDS } from './plan.js';
+import { PICTURE_MS, TARGET_SECONDS } from './plan.js';
+import { Recorded } from './recorded.js';
 import { Departures } from './departures.js';
 import { checkSuccession } from './succession.js';
 import { View, type Line } from './view.js';
 import type { ShortWorld } from './world.js';
 
 const TARGET_MS = 1000 * TARGET_SECONDS;
-/** One picture at 25 Hz, ticks. */
+/** One picture, ticks. */
 const FRAME_90K = 3601;
-/** The same, and what rounding adds: so far apart an end and a start may be and still touch. */
-const PICTURE_MS = 42;
 
 /** All viewers of a short sequence: they check each version against all before it, and the whole at the end. */
 export class ShortViewers {
@@ -44,6 +43,7 @@ export class ShortViewers {
   readonly #decidedBy = new Map<number, string>();
   readonly #departures: Departures;
   readonly #losses: Losses;
+  readonly recorded: Recorded;
   readonly #putting = new Map<string, string>();
   #countedFrom = 0;
   #healthySince = 0;
@@ -55,6 +55,13 @@ export class ShortViewers {
     this.#views = new Map(world.plan.renditions.map((name) => [name, new View(name)]));
     const fault = (where: string, text: string): void => this.fault(where, text);
     this.#departures = new Departures(world, fault);
+    this.recorded = new Recorded({
+      view: (rendition) => this.#view(rendition),
+      lines: this.#lines,
+      facts: this.#facts,
+      isThere: (uri) => world.uploader.segments.has(`live/${uri}`),
+      fault,
+    });
     this.#losses = new Losses({
       views: [...this.#views.values()],
       lines: this.#lines,
@@ -84,8 +91,8 @@ export class ShortViewers {
   connected(rendition: string, source: string): void {
     const view = this.#view(rendition);
     view.movedAt = this.world.now;
-    // Another one's coming gives nobody more time.
-    if ((view.active ?? view.last?.source ?? source) !== source) return;
+    // Another one's coming gives nobody more time; which is the active one is known once another was given up.
+    if (this.world.plan.spare && view.active !== source) return;
     view.countedAt = this.world.now;
     view.away = false;
   }
@@ -160,15 +167,23 @@ export class ShortViewers {
   decided(rendition: string, text: string): ShortPlaylist {
     const view = this.#view(rendition);
     const { now } = this.world;
-    const playlist = read(text, view.put ?? view.stored, now);
+    // What comes as soon as the version before is over was decided while that was on its way.
+    const since = view.freeAt === now ? view.putAt : now;
+    view.putAt = now;
+    const playlist = read(text, view.put ?? view.stored, since);
     for (const entry of playlist.entries) {
       if (this.#decidedBy.has(entry.number)) continue;
       this.#decidedBy.set(entry.number, rendition);
       const slot = this.#facts.in(entry)?.slot;
-      if (slot !== undefined) this.#losses.numbered(slot, now);
+      if (slot !== undefined) this.#losses.numbered(slot, since);
     }
     view.put = playlist;
     return playlist;
+  }
+
+  /** It is in the store, or not. */
+  over(rendition: string): void {
+    this.#view(rendition).freeAt = this.world.now;
   }
 
   /** Nothing is published before all renditions have a segment, or the time for that is over (DESIGN.md, "Start"). */
@@ -177,8 +192,8 @@ export class ShortViewers {
     if (this.#targetDuration !== undefined || !begun) return;
     const { sources, now, uploader } = this.world;
     const awaited = sources.find(
-      ({ rendition, up, online, known }) =>
-        up && online && known === uploader.life && !begun.accepted.has(rendition),
+      ({ rendition, up, online, known, said }) =>
+        up && online && known === uploader.life && said !== 'end' && !begun.accepted.has(rendition),
     );
     if (awaited && now < begun.at + 2 * TARGET_MS - 1) this.fault(awaited.rendition, 'it begins without it');
   }
@@ -363,6 +378,7 @@ export class ShortViewers {
     if (code === 'duplicate' && !isTwice && !this.world.plan.spare)
       this.fault(fact.id, 'rule 7 of DESIGN.md: dropped as duplicate of nothing');
     if (code === 'duplicate' || code === 'backlog') this.#losses.pass(fact);
+    this.recorded.forget(fact);
   }
 
   removed(key: string): void {
@@ -370,6 +386,7 @@ export class ShortViewers {
     const uri = key.slice('live/'.length);
     for (const { name, stored } of this.#views.values())
       if (stored?.entries.some((entry) => entry.uri === uri)) this.fault(name, `rule 3: ${uri} is deleted`);
+    if (this.recorded.names(uri)) this.fault(uri, 'rule 3: deleted, and a recording lists it');
     this.#departures.removed(uri);
   }
 
@@ -398,6 +415,8 @@ export class ShortViewers {
 
   /** What could be published was published, and gaps stand for what was lost only (DESIGN.md, rule 6). */
   finish(): void {
+    for (const { name, last, stored } of this.#views.values())
+      if (last) this.recorded.expectEdge(name, stored!.entries.at(-1)!.number, this.world.plan.ends);
     if (this.tables) return;
     for (const view of this.#views.values()) this.#losses.check(view);
   }
