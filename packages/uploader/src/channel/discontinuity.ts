@@ -1,3 +1,4 @@
+import { fitsTargetDuration } from '@hls-uplink/hls';
 import type { SegmentId } from '@hls-uplink/protocol';
 import { isOtherEncode } from './encode.js';
 import { dateOf, epochOf } from './epoch.js';
@@ -9,6 +10,8 @@ import { CHANNEL_HOLE_90K, firstIndex, inSlot, positionOf } from './timeline.js'
 
 /** Discontinuities that are remembered, so that a rendition that counts alone finds those it has not listed yet. */
 const KEPT_DISCONTINUITIES = 32;
+/** What dates may be off by. */
+const TOUCHING_90K = TICKS_PER_SECOND / 25;
 /** Dates of different clocks this near each other are the same, milliseconds. */
 const SAME_DATE_MS = 100;
 
@@ -16,9 +19,16 @@ const SAME_DATE_MS = 100;
 export function breaksBefore(state: ChannelState, slot: Slot): boolean {
   const previous = state.slots[positionOf(state, slot) - 1];
   if (!previous) return true;
+  if (slot.discontinuity || previous.epoch !== slot.epoch) return true;
+  const hole = slot.start - previous.end;
   // Sound is cut at other instants than the picture, up to a slot away.
-  const allowed = slot.video && previous.video ? CHANNEL_HOLE_90K : state.target! * TICKS_PER_SECOND;
-  return slot.discontinuity || previous.epoch !== slot.epoch || slot.start - previous.end > allowed;
+  if (!slot.video || !previous.video) return hole > state.target! * TICKS_PER_SECOND;
+  return hole > CHANNEL_HOLE_90K || (hole > TOUCHING_90K && !isBridged(state, previous, slot));
+}
+
+/** Who has lost the slot can list a gap over the hole and all of it. */
+function isBridged({ targetDuration }: ChannelState, previous: Slot, slot: Slot): boolean {
+  return targetDuration === undefined || fitsTargetDuration(slot.end - previous.end, targetDuration);
 }
 
 /** Whether a discontinuity stands before the slot, or would if it had its number now. */

@@ -75,6 +75,17 @@ test('a change that is skipped with the backlog makes nothing late', () => {
   expect(rig.entries('mid')).toBe(rig.entries('low'));
 });
 
+test('a hole that is short, but that a gap cannot bridge together with what follows, is a discontinuity', () => {
+  const rig = Rig.live(['low'], 2);
+  rig.connect('mid');
+  rig.to(17.7);
+  rig.segment('low', 2, 12, 17.7, { ended: 'leave' });
+  rig.to(24.3);
+  rig.segment('mid', 0, 18, 24.3);
+  rig.to(60);
+  expect([rig.entries('low'), rig.entries('mid')]).toEqual(['0 1 2 3DG', '3D']);
+});
+
 test('an index far above the last costs nothing', () => {
   const rig = Rig.live(['low'], 4);
   rig.segment('low', 2 ** 50, 24, 30, { discontinuity: 'loss' });
