@@ -41,6 +41,7 @@ export class Source {
   alive = false;
   online = true;
   connection = 0;
+  /** Its newest announcement that was delivered. */
   said?: Announcement['type'];
   /** The uploader that it was connected to last. */
   known = 0;
@@ -55,6 +56,7 @@ export class Source {
   #starts = true;
   #from: number | undefined;
   #saysAt = 0;
+  #saidLast = -1;
 
   constructor(
     private readonly world: ShortWorld,
@@ -90,6 +92,7 @@ export class Source {
     this.#outbox = [];
     this.#told.length = 0;
     this.#index = 0;
+    this.#saidLast = -1;
     this.session = this.world.newSession();
   }
 
@@ -237,7 +240,10 @@ export class Source {
   #deliver(one: Waiting): void {
     const { uploader, viewers } = this.world;
     one.told = this.connection;
-    this.said = one.announcement.type;
+    if (one.announcement.index >= this.#saidLast) {
+      this.said = one.announcement.type;
+      this.#saidLast = one.announcement.index;
+    }
     this.#told.push(one);
     if (!one.refused) return uploader.accept(one.announcement, one.fact);
     if (one.fact) viewers.heard(one.fact);

@@ -17,6 +17,7 @@ export class Losses {
   /** Of the encoder's segments: those that have a number, and since when; and since when some have two, one for each part. */
   readonly #begun = new Map<number, number>();
   readonly #parted = new Map<number, number>();
+  readonly #ends: { slot: number; at: number }[] = [];
   /** Dropped because another source had it first, or because too much waited. */
   readonly #passed = new Set<string>();
 
@@ -26,6 +27,11 @@ export class Losses {
   numbered(slot: number, now: number): void {
     if (this.#begun.has(slot)) this.#parted.set(slot, this.#parted.get(slot) ?? now);
     else this.#begun.set(slot, now);
+  }
+
+  /** ENDLIST is decided: what comes of a slot that has a number by now, or of one before it, is late. */
+  ended(now: number): void {
+    this.#ends.push({ slot: Math.max(-1, ...this.#begun.keys()), at: now });
   }
 
   pass({ id }: Fact): void {
@@ -105,6 +111,7 @@ export class Losses {
       const acceptedAt = had.get(slot);
       if (acceptedAt === undefined || acceptedAt >= decidedAt || acceptedAt >= this.#goneBy(slot)) continue;
       if (acceptedAt >= (this.#parted.get(slot) ?? Infinity)) continue;
+      if (this.#ends.some((end) => slot <= end.slot && acceptedAt >= end.at)) continue;
       if (this.#beginsAnew(view, slot, acceptedAt)) continue;
       this.known.fault(
         view.name,

@@ -269,9 +269,8 @@ export class ShortViewers {
         fault(`rule 20: discontinuity sequence of ${number}: ${sequence}, not ${line.sequence}`);
       const isApart =
         Math.abs(line.dateMs - dateMs) > PICTURE_MS && Math.abs(line.endMs - endMs) > PICTURE_MS;
-      const isPart = fact ? !fact.whole : line.partial;
-      if (isApart && !(isPart && (line.partial || line.slot === undefined)))
-        fault(`rule 20: ${number} is dated ${dateMs - line.dateMs} ms apart`);
+      const isPart = line.partial || (fact?.whole === false && line.slot === undefined);
+      if (isApart && !isPart) fault(`rule 20: ${number} is dated ${dateMs - line.dateMs} ms apart`);
       if (fact && line.slot !== undefined && line.slot !== fact.slot)
         fault(`rule 20: ${number} is another segment`);
       if (fact) line.slot ??= fact.slot;
@@ -392,6 +391,7 @@ export class ShortViewers {
 
   /** ENDLIST comes when every connected source has ended (DESIGN.md, "Leave and end are different"). */
   ended(): void {
+    this.#losses.ended(this.world.now);
     // What one playlist said before a restart, all say.
     if ([...this.#views.values()].some(({ stored }) => stored?.endList)) return;
     const { sources, uploader } = this.world;
