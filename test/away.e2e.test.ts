@@ -1,5 +1,6 @@
 /** Where viewers begin (`--start-offset`), and what ends a stream whose encoder box does not come back (`--away-timeout`). */
 import { expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LADDER } from './helpers/encoder.js';
 import { begin, listedMore } from './helpers/stage.js';
 import { faultless } from './helpers/verdict.js';
@@ -21,13 +22,22 @@ test('players begin so long before the end, and come to an end when the encoder 
     ],
   });
   const { live, watcher } = stage;
-  await listedMore(stage, OFFSET_SECONDS / TARGET_SECONDS + 2);
+  await listedMore(stage, OFFSET_SECONDS / TARGET_SECONDS - 2);
+
+  // A pause of the uploader's own, of its machine for example, is nobody's absence.
+  watcher.pauseRule5();
+  live.uploader!.killAlone('SIGSTOP');
+  await sleep(1000 * (AWAY_SECONDS + 2));
+  live.uploader!.killAlone('SIGCONT');
+  await listedMore(stage, 4);
+  watcher.resumeRule5();
 
   const text = await (await fetch(new URL('low.m3u8', live.url))).text();
   const total = [...text.matchAll(/^#EXTINF:([\d.]+)/gm)].reduce(
     (sum, [, seconds]) => sum + Number(seconds),
     0,
   );
+  expect(text).not.toMatch(/ENDLIST|#EXT-X-DISCONTINUITY\n/);
   const playing = play({ url: live.url, seconds: 60 });
   // While it plays, and before it has caught up with what is there now.
   await listedMore(stage, 3);

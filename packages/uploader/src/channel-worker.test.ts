@@ -225,6 +225,34 @@ describe('ChannelWorker', () => {
     expect(told).toEqual([{ type: 'channel', targetDuration: 6 }]);
   });
 
+  test('tells the reducer that it was paused, or its journal takes nothing, in place of a tick', async () => {
+    const paused = { ms: 0 };
+    class Pausable extends ManualClock {
+      override monotonic(): number {
+        return super.monotonic() + paused.ms;
+      }
+    }
+    const clock = new Pausable(1e12);
+    const logic = fakeLogic();
+    const happened = (): string[] => logic.events.map(({ type, at }) => `${type} ${at - 1e12}`);
+    logic.deadline = () => 1e12 + 5000;
+    const { worker } = await start({ logic, clock });
+    const begun = logic.events.length;
+    clock.advance(4000);
+    paused.ms = 18_000;
+    logic.deadline = () => undefined;
+    clock.advance(1000);
+    expect(happened().slice(begun)).toEqual(['held-up 23000']);
+
+    logic.deadline = () => 1e12 + 60_000;
+    const journal = jest.spyOn(uploader.journal, 'healthy', 'get').mockReturnValue(false);
+    await worker.tracks({ type: 'tracks', session, index: 0, tracks: [] });
+    clock.advance(2000);
+    journal.mockRestore();
+    clock.advance(10_000);
+    expect(happened().slice(begun + 1)).toEqual(['tracks 23000', 'held-up 24000', 'held-up 25000']);
+  });
+
   test('sweeps what nothing names and only that', async () => {
     const store = new FakeStore();
     const key = (name: string, index: number): string => `live/${name}-${session}-${index}.ts`;

@@ -23,6 +23,8 @@ import { Sweep } from './sweep.js';
 
 /** No playlist is written for so long, in target durations, only in an outage of the store (HLS-RULES 5). */
 const OUTAGE_TARGETS = 1.5;
+/** It looks at the time as often; when that is late by as much again, the process was paused. */
+const WAKE_MS = 1000;
 /** A `tick` that changes nothing must not become a busy loop. */
 const LEAST_TICK_MS = 5;
 
@@ -243,6 +245,11 @@ export class ChannelWorker {
     this.#dispatch({ type: 'refused', announcement });
   }
 
+  /** What sources have could not be taken in: their silence says nothing. */
+  heldUp(): void {
+    if (this.#isOpen) this.#dispatch({ type: 'held-up' });
+  }
+
   stop(): void {
     this.#cancelTick?.();
     for (const unlisten of this.#unlisten) unlisten();
@@ -321,8 +328,18 @@ export class ChannelWorker {
     this.#cancelTick?.();
     const due = this.#options.logic.deadline(this.#state);
     if (due === undefined) return;
-    const ms = Math.max(LEAST_TICK_MS, due - this.#options.clock.at());
-    this.#cancelTick = this.#options.clock.clock.after(ms, () => this.#dispatch({ type: 'tick' }));
+    const { clock } = this.#options;
+    const now = clock.at();
+    const wakeMs = Math.min(now + WAKE_MS, Math.max(now + LEAST_TICK_MS, due));
+    this.#cancelTick = clock.clock.after(wakeMs - now, () => this.#wake(wakeMs, due));
+  }
+
+  #wake(expectedMs: number, due: number): void {
+    const { clock, journal } = this.#options;
+    const now = clock.at();
+    if (this.#isOpen && (now >= expectedMs + WAKE_MS || !journal.healthy)) this.heldUp();
+    else if (now >= due) this.#dispatch({ type: 'tick' });
+    else this.#schedule();
   }
 
   #do(effect: Effect): void {

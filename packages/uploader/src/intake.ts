@@ -337,7 +337,7 @@ export class Intake {
 
   /** A few bodies at a time, and none while the disk's share is full. @returns nothing when the connection is gone */
   async #permission(bytes: number, share: number): Promise<(() => void) | undefined> {
-    const { ownSpool, spoolBytes, clock, signal, logger } = this.#options;
+    const { worker, ownSpool, spoolBytes, clock, signal, logger } = this.#options;
     while (this.#asking >= MOST_ASKED && !signal.aborted) await this.moved();
     for (let told = false; !signal.aborted; told = true) {
       const giveBack = ownSpool.reserve(bytes, share * spoolBytes);
@@ -345,6 +345,7 @@ export class Intake {
       if (!told) {
         logger.warn('the own spool is full: segments wait at their segmenter', { spoolBytes });
       }
+      worker.heldUp();
       await sleep(clock, 500, signal);
     }
     return undefined;

@@ -133,6 +133,7 @@ export class LegacyFeeds {
       ? { session: last.session, index: last.nextIndex }
       : { session: randomBytes(16).toString('hex'), index: 0 };
     const copy = await this.#copy(
+      worker,
       line,
       own,
       goesOn && line.lastSegment === last.number ? last.crc32 : undefined,
@@ -276,7 +277,12 @@ export class LegacyFeeds {
   }
 
   /** Copies the file into the own spool and probes it on the way. @param lastCrc of the segment it may repeat */
-  async #copy(line: LegacyLine, id: SegmentId, lastCrc: number | undefined): Promise<Copy | 'repeat'> {
+  async #copy(
+    worker: ChannelWorker,
+    line: LegacyLine,
+    id: SegmentId,
+    lastCrc: number | undefined,
+  ): Promise<Copy | 'repeat'> {
     const { ownSpool } = this.#options;
     const opened = await this.#openAny(this.#candidates(line));
     const { handle, bytes } = opened;
@@ -288,7 +294,7 @@ export class LegacyFeeds {
       let crc = 0;
       for await (const chunk of chunks(handle, bytes)) crc = crc32(chunk, crc);
       if (crc === lastCrc) return 'repeat';
-      const giveBack = await this.#room(bytes);
+      const giveBack = await this.#room(worker, bytes);
       const probe = new SegmentProbe();
       let receiver: Receiver | undefined;
       try {
@@ -315,12 +321,13 @@ export class LegacyFeeds {
   }
 
   /** Waits until the own spool may take so many bytes; the original keeps its files meanwhile. @returns gives them back */
-  async #room(bytes: number): Promise<() => void> {
+  async #room(worker: ChannelWorker, bytes: number): Promise<() => void> {
     const { ownSpool, spoolBytes, clock, logger } = this.#options;
     for (let told = false; !this.#stopped.signal.aborted; told = true) {
       const giveBack = ownSpool.reserve(bytes, spoolBytes);
       if (giveBack) return giveBack;
       if (!told) logger.warn('the own spool is full: legacy lines wait', { spoolBytes });
+      worker.heldUp();
       await sleep(clock, 500, this.#stopped.signal);
     }
     throw new LegacyRefusal('stopping', 'the uploader was stopped while its spool was full');

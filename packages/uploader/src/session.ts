@@ -232,6 +232,7 @@ export class Session implements SourceLink {
     // The journal's or the disk's: the segmenter keeps what it has and comes again.
     if (error instanceof JournalError || errorCode(error) !== undefined) {
       this.#logger.error('announcements cannot be taken in now', { error: errorText(error) });
+      this.#worker.heldUp();
       this.#socket.destroy();
       return errorText(error);
     }

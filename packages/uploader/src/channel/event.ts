@@ -51,6 +51,8 @@ export type ChannelEvent =
   | { type: 'multivariant-stored'; at: number; view: MultivariantView; version: number }
   | { type: 'multivariant-failed'; at: number; view: MultivariantView; version: number }
   | { type: 'deleted'; at: number; keys: readonly string[] }
+  /** Until now this uploader took nothing in, whatever sources had: it was paused, or its journal or its spool was full. */
+  | { type: 'held-up'; at: number }
   /** A write succeeded after writes had failed. */
   | { type: 'store-recovered'; at: number }
   /** `hls-uploader end CHANNEL`, now or before this uploader began. */

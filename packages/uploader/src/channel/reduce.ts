@@ -59,6 +59,7 @@ export function openChannel(settings: ChannelSettings): ChannelState {
     dateRanges: [],
     deliveredMs: 0,
     openedMs: 0,
+    heldUpMs: 0,
     endRequested: false,
     held: [],
     multivariant: { version: 0, storedText: '' },
@@ -123,6 +124,9 @@ function take(turn: Turn, event: ChannelEvent): void {
       return takeAnnouncement(turn, event.type, event.announcement, event.behind);
     case 'refused':
       return takeAnnouncement(turn, event.type, event.announcement);
+    case 'held-up':
+      state.heldUpMs = event.at;
+      return;
     case 'segment-stored':
     case 'segment-lost': {
       const rendition = renditionOf(state, event.id.session);

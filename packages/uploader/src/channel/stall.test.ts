@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Rig, sessionOf } from './testing/rig.js';
+import { BEGIN_MS, Rig, sessionOf } from './testing/rig.js';
 import { see } from './testing/viewer.js';
 
 const BOTH = ['low', 'mid'];
@@ -18,6 +18,20 @@ describe('a channel that nobody delivers to', () => {
     expect(rig.state.stalledSinceMs).toBe(last);
     rig.segment('mid', 4, 24, 30);
     expect(rig.state.stalledSinceMs).toBeUndefined();
+  });
+
+  test('is not stalled for what the uploader could not take in, nor ended', () => {
+    const rig = Rig.live(BOTH, 4, AWAY);
+    for (let second = 30; second <= 200; second += 5) {
+      rig.to(second);
+      rig.happen({ type: 'held-up' });
+    }
+    rig.to(200 + 8.9);
+    expect([rig.state.phase, rig.state.stalledSinceMs]).toEqual(['live', undefined]);
+    rig.to(200 + 9);
+    expect(rig.state.stalledSinceMs).toBe(BEGIN_MS + 200_000);
+    rig.to(260);
+    expect(rig.state.phase).toBe('ended');
   });
 
   test('is not stalled while one of its renditions delivers', () => {

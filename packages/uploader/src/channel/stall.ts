@@ -7,8 +7,9 @@ const WAITED_TARGETS = 3;
 
 const targetMs = (state: ChannelState): number => 1000 * (state.targetDuration ?? 0);
 
-/** Nobody could deliver before the uploader began, so that is counted anew. */
-const silentSince = (state: ChannelState): number => Math.max(state.deliveredMs, state.openedMs);
+/** Nobody could deliver before the uploader began, nor while it took nothing in: from there it is counted anew. */
+const silentSince = ({ deliveredMs, openedMs, heldUpMs }: ChannelState): number =>
+  Math.max(deliveredMs, openedMs, heldUpMs);
 
 /** When the channel is stalled unless a source delivers, milliseconds; undefined when it is or cannot be. */
 export function stallAt(state: ChannelState): number | undefined {

@@ -377,6 +377,8 @@ export interface ChannelState {
   deliveredMs: number;
   /** When this uploader had read the channel back; 0 before. */
   openedMs: number;
+  /** When it could last not take in what sources had; 0 when it always could. */
+  heldUpMs: number;
   /** The channel is live and no source has delivered since then for longer than a playlist may stay as it is. */
   stalledSinceMs?: number;
   endRequested: boolean;
