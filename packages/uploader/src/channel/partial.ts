@@ -16,6 +16,11 @@ export function siblings(state: ChannelState, rendition: RenditionState): Rendit
   );
 }
 
+/** Those whose segments say how much there is of a slot: sound, which is cut at other instants, does not of pictures. */
+function rivals(state: ChannelState, rendition: RenditionState): RenditionState[] {
+  return siblings(state, rendition).filter((other) => !hasVideo(rendition) || hasVideo(other));
+}
+
 /** A sibling's stored version lists the slot. */
 export function isPublished(state: ChannelState, rendition: RenditionState, { number }: Slot): boolean {
   if (number === undefined) return false;
@@ -89,7 +94,7 @@ function longerThan(
   slot: Slot,
   { start, end }: Item,
 ): NonNullable<ReturnType<typeof holding>>[] {
-  return siblings(state, rendition)
+  return rivals(state, rendition)
     .map((other) => holding(other, slot))
     .filter((held) => held !== undefined)
     .filter((held) => held.end - held.start > end - start + rendition.frame);
@@ -108,27 +113,34 @@ function bounds(
   slot: Slot,
   item: Item,
 ): { begins: boolean; stops: boolean } {
-  const next = state.slots[positionOf(state, slot) + 1];
-  const stops = next
-    ? breaksBefore(state, next)
-    : Object.keys(state.renditions).every((name) => hasLeft(state, name));
+  const sound = !hasVideo(rendition);
+  const next = state.slots.slice(positionOf(state, slot) + 1).find(({ video }) => sound || video);
+  const all = Object.values(state.renditions).filter((one) => sound || hasVideo(one));
+  const stops = next ? breaksBefore(state, next) : all.every(({ name }) => hasLeft(state, name));
   return { begins: breaksBefore(state, slot), stops: stops && !goesOn(state, rendition, slot, item) };
 }
 
 /** A sibling's segment went on to its cut, so far behind the item that what comes after could not follow it. */
 function goesOn(state: ChannelState, rendition: RenditionState, slot: Slot, { end }: Item): boolean {
-  return siblings(state, rendition).some(({ queue, entries }) => {
+  return rivals(state, rendition).some(({ queue, entries }) => {
     const item = inSlot(queue.items, slot);
     const one = item && item.state !== 'lost' ? item : inSlot(entries, slot);
     return one?.toCut === true && one.end - end > CHANNEL_HOLE_90K;
   });
 }
 
-/** It is partial, and leaves a hole in a slot that is longer now; sound is not measured by pictures, it is cut up to a slot away. */
+/**
+ * It is partial, and leaves a hole in a slot that is longer now. Sound is not measured by pictures, it is cut up to a slot away; pictures
+ * that go nearly as far as sound leave none that a gap could not bridge.
+ */
 export function leavesHole(state: ChannelState, rendition: RenditionState, slot: Slot, item: Item): boolean {
   if (item.fromStart && item.toCut) return false;
-  if (slot.video && !hasVideo(rendition)) return false;
-  const { frame } = rendition;
+  const sound = !hasVideo(rendition);
+  if (slot.video && sound) return false;
+  const isMixed = !slot.video && !sound;
   const { begins, stops } = bounds(state, rendition, slot, item);
-  return (item.start - slot.start > frame && !begins) || (slot.end - item.end > frame && !stops);
+  const { frame } = rendition;
+  const isLate = item.start - slot.start > frame && !(isMixed && item.fromStart);
+  const isShort = slot.end - item.end > (isMixed ? CHANNEL_HOLE_90K : frame);
+  return (isLate && !begins) || (isShort && !stops);
 }

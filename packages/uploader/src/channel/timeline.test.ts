@@ -22,6 +22,53 @@ test('sound alone is cut up to a slot away from the picture, and nothing of it i
   expect(rig.entries('low')).not.toMatch(/[DG]/);
 });
 
+test.each(['low', 'sound'])(
+  'the last pictures are listed, however far sound goes beside them, %s first',
+  (first) => {
+    const said = (rig: Rig, who: string, index: number): void => {
+      rig.happen({ type: 'accepted', announcement: { type: 'end', session: sessionOf(who), index } });
+    };
+    for (let over = 26; over < 31.4; over += 0.3) {
+      for (const more of [-0.3, 0, 0.3]) {
+        const rig = new Rig();
+        const renditions = ['low', 'sound'];
+        rig.connect('low', { renditions });
+        rig.connect('sound', { renditions }, true);
+        for (let i = 0; i < 4; i++) {
+          rig.to(6 * i + 7.6);
+          rig.segment('sound', i, i === 0 ? 1.48 : 6 * i + 0.01, 6 * i + 6.01, { sound: true });
+          rig.segment('low', i, 6 * i + 1.48, 6 * i + 7.48);
+        }
+        rig.to(over);
+        const ends = {
+          low: () => {
+            rig.segment('low', 4, 25.48, over, { ended: 'leave' });
+            said(rig, 'low', 5);
+          },
+          sound: () => {
+            const end = over + more;
+            rig.segment('sound', 4, 24.01, Math.min(end, 30.01), {
+              sound: true,
+              ended: end > 30.01 ? 'cut' : 'leave',
+            });
+            if (end > 30.01) rig.segment('sound', 5, 30.01, end, { sound: true, ended: 'leave' });
+            said(rig, 'sound', end > 30.01 ? 6 : 5);
+          },
+        };
+        for (const who of first === 'low' ? (['low', 'sound'] as const) : (['sound', 'low'] as const))
+          ends[who]();
+        rig.to(over + 30);
+        expect([over, more, rig.answers.find((answer) => answer.startsWith('low/4'))]).toEqual([
+          over,
+          more,
+          'low/4 published',
+        ]);
+        expect(rig.playlist('low').endList).toBe(true);
+      }
+    }
+  },
+);
+
 test('BANDWIDTH is the peak of contiguous segments that last half to one and a half target durations', () => {
   const rig = Rig.live(['low'], 0);
   const ends = [6, 12, 18, 19.6, 21.2, 24];
