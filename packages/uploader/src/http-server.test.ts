@@ -289,7 +289,7 @@ describe('HttpServer', () => {
     const early = { ...range, startDate: '2026-11-22T11:58:59Z' };
     expect(await give(allowed, early)).toEqual([
       409,
-      { message: expect.stringMatching(/before all that is listed/) },
+      { message: expect.stringMatching(/before all that the live playlists list/) },
     ]);
     delete state.renditions['main'];
     peer.end();

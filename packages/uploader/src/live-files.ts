@@ -18,7 +18,7 @@ import { SpoolFiles } from './spool-files.js';
 /** Keys as they are published: no part begins with a dot, so neither temporary files nor `..` are asked for. */
 const KEY = /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)+\.(m3u8|ts|key)$/;
 /** A playlist that states no target duration, seconds. */
-const STANDARD_MAX_AGE = 2;
+const STANDARD_MAX_AGE = 1;
 
 /** Serves what a directory store published, as a web server or CDN would serve the bucket. */
 export class LiveFiles {

@@ -135,7 +135,12 @@ const schema = z.strictObject({
     .default(10)
     .describe('how long uploads under way may take when stopping, seconds'),
   logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('error, warn, info or debug'),
-  token: z.string().min(1).max(1000).optional().describe('what segmenters must show'),
+  token: z
+    .string()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('what segmenters, and whoever ends a stream or gives a date range, must show'),
 });
 
 /** What an uploader process does, complete and checked. */

@@ -88,6 +88,7 @@ export function takeAnnouncement(
     settleSkipped(source, index, pending);
     source.last = { index };
     if (announcement.type === 'leave' || announcement.type === 'end') source.gone = 'left';
+    else tellOver(turn, source);
     return event === 'accepted'
       ? answer(turn, { session, index }, { type: 'dropped', code: 'late' })
       : undefined;
@@ -122,6 +123,19 @@ export function takeAnnouncement(
       if (putAside(turn, source, rendition, announcement, event)) return dropSurplus(turn, rendition);
       enqueue(turn, source, rendition, announcement, event);
   }
+}
+
+/** Once, for it goes on until somebody starts the segmenter again. */
+function tellOver({ effects }: Turn, source: SourceState): void {
+  if (source.over === 'told') return;
+  source.over = 'told';
+  effects.push({
+    type: 'report',
+    level: 'warn',
+    message:
+      'the stream was ended by the operator, and a source goes on: what it has is dropped until it connects anew',
+    fields: { rendition: source.facts.rendition, source: source.facts.source },
+  });
 }
 
 /** Viewers have the ENDLIST of this life in one playlist; the others, which lack it since a restart, are yet to get it. */

@@ -267,7 +267,7 @@ describe('an operator', () => {
     expect(dateRangeRefusal(rig.state, range)).toBeUndefined();
     expect(dateRangeRefusal(rig.state, { ...range, class: 'x' })).toMatch(/another date range/);
     const early = { ...range, id: 'promo-2', startDateMs: BEGIN_MS - 1 };
-    expect(dateRangeRefusal(rig.state, early)).toMatch(/before all that is listed/);
+    expect(dateRangeRefusal(rig.state, early)).toMatch(/before all that the live playlists list/);
     expect(dateRangeRefusal(new Rig().state, range)).toMatch(/nothing is listed/);
     rig.step(THREE, 3, markers(...Array.from({ length: 200 }, (_, n) => marker('out', 30, { eventId: n }))));
     expect(dateRangeRefusal(rig.state, { ...range, id: 'promo-3' })).toMatch(/200 date ranges/);

@@ -109,7 +109,7 @@ export function dateRangeRefusal(state: ChannelState, range: DateRange): string 
   if (first === Infinity) return 'nothing is listed yet';
   // One that begins later than this has never left a playlist: its ID cannot be one that was used before.
   if (range.startDateMs < first)
-    return `it begins before all that is listed (${new Date(first).toISOString()})`;
+    return `it begins before all that the live playlists list (${new Date(first).toISOString()})`;
   return undefined;
 }
 

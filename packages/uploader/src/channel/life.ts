@@ -165,7 +165,7 @@ export function requestEnd(turn: Turn): void {
   if (state.phase !== 'live' && !begins) return;
   state.endRequested = true;
   for (const source of Object.values(state.sources)) {
-    source.over = true;
+    source.over = 'asked';
     dropAwaited(turn, source);
   }
 }
@@ -200,6 +200,7 @@ export function end(turn: Turn): void {
   if (pending || behind || renditions.length === 0) return;
   for (const rendition of renditions) if (rendition.entries.length === 0) listLast(turn, rendition);
   state.phase = 'ended';
+  delete state.stalledSinceMs;
   for (const rendition of Object.values(state.renditions)) {
     for (const spare of rendition.spares) dropSpare(turn, rendition, spare, 'duplicate');
   }

@@ -76,7 +76,8 @@ export function reopen(turn: Turn, playlists: readonly ReadBack[]): void {
   for (const { key, text, playlist, line } of read) {
     if (playlist.segments.length > 0 && line?.life !== life) {
       const rendition = adopt(turn, key, playlist, line);
-      if (!line && !resumed) goOn(turn, rendition, playlist, text);
+      if (!line && resumed) tellForeign(turn, rendition, playlist);
+      else if (!line) goOn(turn, rendition, playlist, text);
     }
     if (resumed) continue;
     const renditions = Object.values(state.renditions);
@@ -256,7 +257,7 @@ function recallStated(state: ChannelState): void {
 
 /** A playlist of an earlier life or of another tool: its numbers count on. */
 function adopt(
-  { state, effects, at }: Turn,
+  { state, at }: Turn,
   key: string,
   playlist: MediaPlaylist,
   line: StateLine | undefined,
@@ -281,24 +282,30 @@ function adopt(
           segment.duration90k / TICKS_PER_MS + Math.max(durationMs(playlist), line.longestMs),
         ),
       }));
-  } else {
-    const { targetDuration, endList } = playlist;
-    effects.push({
-      type: 'report',
-      level: 'warn',
-      message:
-        'a playlist of another tool stands here; its numbers are counted on, its segments are left alone',
-      fields: { key, next: tail + 1, targetDuration, endList },
-    });
   }
   return rendition;
+}
+
+function tellForeign(
+  { effects }: Turn,
+  { playlistKey, tail }: RenditionState,
+  { targetDuration, endList }: MediaPlaylist,
+): void {
+  effects.push({
+    type: 'report',
+    level: 'warn',
+    message:
+      'a playlist of another tool stands here; its numbers are counted on, its segments are left alone',
+    fields: { key: playlistKey, next: tail + 1, targetDuration, endList },
+  });
 }
 
 /** With the playlist of another tool, unless that is over; then a life begins behind it as behind one of ours. */
 function goOn(turn: Turn, rendition: RenditionState, playlist: MediaPlaylist, text: string): void {
   const unfit = whyUnfit(playlist);
-  if (unfit !== undefined) refuse(turn, rendition.playlistKey, `cannot be gone on with: ${unfit}`);
-  else if (!playlist.endList) adoptEntries(turn, rendition, playlist, text);
+  if (unfit !== undefined) return refuse(turn, rendition.playlistKey, `cannot be gone on with: ${unfit}`);
+  tellForeign(turn, rendition, playlist);
+  if (!playlist.endList) adoptEntries(turn, rendition, playlist, text);
 }
 
 const durationMs = (playlist: MediaPlaylist): number => playlistDuration90k(playlist.segments) / TICKS_PER_MS;

@@ -350,9 +350,11 @@ test('the operator ends a stream that is still fed: it stays ended until a segme
   rig.happen({ type: 'end-requested' });
   expect(rig.playlist('low').endList).toBe(true);
   rig.step(['low'], 5);
+  rig.step(['low'], 6);
   expect(rig.playlist('low').endList).toBe(true);
+  expect(rig.reports.filter((line) => line.includes('dropped until it connects anew'))).toHaveLength(1);
   rig.connect('low');
-  for (let i = 6; i < 9; i++) rig.step(['low'], i, i === 6 ? { discontinuity: 'start' } : {});
+  for (let i = 7; i < 10; i++) rig.step(['low'], i, i === 7 ? { discontinuity: 'start' } : {});
   expect(rig.playlist('low').endList).toBe(false);
   expect(rig.entries('low')).toMatch(/^5D/);
 });
