@@ -97,7 +97,8 @@ function readRecording(
       independent: independentSegments,
       entries,
       dateRanges: segments.flatMap(({ dateRanges = [] }) => dateRanges),
-      longestMs,
+      // What has left the live one may not have been told to this one before a crash.
+      longestMs: Math.max(longestMs, ...rendition.entries.map((entry) => entry.longestMs)),
       ...(stated && { stated: { bandwidth: stated[0], average: stated[1] } }),
       closed,
       vodStored: endList,

@@ -24,7 +24,7 @@ export class ShortUploader {
   life = 0;
   /** Segments that are put now are not answered before all is mended. */
   hangs = false;
-  /** So many of the next writes of playlists fail; some of them have arrived all the same. */
+  /** So many of the next writes of playlists fail, or lose their answer. */
   failures = 0;
   /** What happened, for who looks into a failure. */
   log: string[] | undefined;
@@ -187,24 +187,20 @@ export class ShortUploader {
       case 'put-playlist': {
         const { view, rendition, version, key, text } = effect;
         const playlist = view === 'live' ? viewers.decided(rendition, text) : undefined;
-        return this.#putText(took, key, text, (outcome) => {
+        const arrived = (): void => {
+          if (playlist) viewers.published(rendition, playlist);
+          else if (view !== 'i-frames') viewers.recorded.stored(key, text, this.world.now);
+        };
+        return this.#putText(took, key, text, arrived, (stored) => {
           if (playlist) viewers.over(rendition);
-          if (outcome !== 'failed' && playlist) viewers.published(rendition, playlist);
-          if (outcome !== 'failed' && view !== 'live' && view !== 'i-frames')
-            viewers.recorded.stored(key, text, this.world.now);
-          if (outcome === 'stored')
-            this.happen({ type: 'playlist-stored', view, rendition, version, tookMs: took });
+          if (stored) this.happen({ type: 'playlist-stored', view, rendition, version, tookMs: took });
           else this.happen({ type: 'playlist-failed', view, rendition, version });
         });
       }
       case 'put-multivariant': {
         const { view, key, text, version } = effect;
-        return this.#putText(took, key, text, (outcome) =>
-          this.happen({
-            type: outcome === 'stored' ? 'multivariant-stored' : 'multivariant-failed',
-            view,
-            version,
-          }),
+        return this.#putText(took, key, text, undefined, (stored) =>
+          this.happen({ type: stored ? 'multivariant-stored' : 'multivariant-failed', view, version }),
         );
       }
       case 'delete':
@@ -245,17 +241,20 @@ export class ShortUploader {
     took: number,
     key: string,
     text: string,
-    done: (outcome: 'stored' | 'failed' | 'lost answer') => void,
+    arrived: (() => void) | undefined,
+    done: (stored: boolean) => void,
   ): void {
     this.#later(this.#storeUp ? took : 1000, () => {
-      let outcome: 'stored' | 'failed' | 'lost answer' = this.#storeUp ? 'stored' : 'failed';
-      if (this.#storeUp && this.failures > 0) {
-        this.failures--;
-        outcome = this.world.random() < 0.3 ? 'lost answer' : 'failed';
-      }
-      if (outcome !== 'failed') this.texts.set(key, text);
-      if (outcome !== 'stored') this.world.viewers.writeFailed();
-      done(outcome);
+      const fails = !this.#storeUp || this.failures > 0;
+      if (this.#storeUp && fails) this.failures--;
+      if (fails) this.world.viewers.writeFailed();
+      const loses = this.#storeUp && fails && this.world.random() < 0.3;
+      if (fails && !loses) return done(false);
+      this.texts.set(key, text);
+      arrived?.();
+      // That a write whose answer was lost has arrived is found out by reading.
+      if (loses) this.#later(500, () => done(true));
+      else done(true);
     });
   }
 }
