@@ -4,7 +4,7 @@ import { enqueue } from './announce.js';
 import { forgetAwaited } from './awaited.js';
 import { activeOf, compareAnew, isAlike, isSpare } from './encode.js';
 import { epochOf, recallClock, wallOf } from './epoch.js';
-import { answer, keepLast, noteChange } from './source.js';
+import { answer, keepChanges, keepLast, noteChange } from './source.js';
 import {
   dropSpare,
   endOf,
@@ -49,6 +49,7 @@ function decide(turn: Turn, rendition: RenditionState, spare: Spare): void {
     case 'wait':
       return;
     case 'drop':
+      if (found.code === 'duplicate') forgetTold(turn.state, rendition, spare);
       return dropSpare(turn, rendition, spare, found.code);
     case 'replace': {
       const { id, answered, state } = found.rival;
@@ -60,6 +61,12 @@ function decide(turn: Turn, rendition: RenditionState, spare: Spare): void {
     case 'take':
       return takeIn(turn, rendition, [spare], found.place);
   }
+}
+
+/** What has changed with it in the same encode, the one that is listed in its place has said. */
+function forgetTold(state: ChannelState, rendition: RenditionState, { announcement }: Spare): void {
+  const source = state.sources[announcement.session]!;
+  if (isAlike(state, rendition, source)) keepChanges(source, (index) => index > announcement.index);
 }
 
 type Verdict =
