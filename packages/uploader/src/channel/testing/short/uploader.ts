@@ -244,6 +244,7 @@ export class ShortUploader {
     arrived: (() => void) | undefined,
     done: (stored: boolean) => void,
   ): void {
+    const { life } = this;
     this.#later(this.#storeUp ? took : 1000, () => {
       const fails = !this.#storeUp || this.failures > 0;
       if (this.#storeUp && fails) this.failures--;
@@ -253,7 +254,7 @@ export class ShortUploader {
       this.texts.set(key, text);
       arrived?.();
       // That a write whose answer was lost has arrived is found out by reading.
-      if (loses) this.#later(500, () => done(true));
+      if (loses) this.#later(500, () => this.life === life && done(true));
       else done(true);
     });
   }
