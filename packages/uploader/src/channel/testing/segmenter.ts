@@ -2,7 +2,7 @@ import type { Announcement, FinalAnswer, Marker, Tracks } from '@hls-uplink/prot
 import type { SourceFacts } from '../event.js';
 import { PTS_WRAP, type Scene } from './scene.js';
 
-const DRAIN_MS = 120_000;
+const DRAIN_MS = 400_000;
 
 /** How many of the segments begin anywhere, as those after a forced cut do. */
 const FORCED = 0.005;
