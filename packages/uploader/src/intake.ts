@@ -339,16 +339,14 @@ export class Intake {
   async #permission(bytes: number, share: number): Promise<(() => void) | undefined> {
     const { worker, ownSpool, spoolBytes, clock, signal, logger } = this.#options;
     while (this.#asking >= MOST_ASKED && !signal.aborted) await this.moved();
-    for (let told = false; !signal.aborted; told = true) {
-      const giveBack = ownSpool.reserve(bytes, share * spoolBytes);
-      if (giveBack) return giveBack;
-      if (!told) {
-        logger.warn('the own spool is full: segments wait at their segmenter', { spoolBytes });
-      }
-      worker.heldUp();
-      await sleep(clock, 500, signal);
-    }
-    return undefined;
+    return ownSpool.room(bytes, share * spoolBytes, {
+      clock,
+      signal,
+      full: (isFirst) => {
+        if (isFirst) logger.warn('the own spool is full: segments wait at their segmenter', { spoolBytes });
+        worker.heldUp();
+      },
+    });
   }
 
   async #take(announcement: Announcement, assured: Assured): Promise<void> {

@@ -14,7 +14,7 @@ import {
   type Segment,
   type SegmentId,
 } from '@hls-uplink/protocol';
-import { errorCode, errorText, sleep, type Clock, type Logger } from '@hls-uplink/runtime';
+import { errorCode, errorText, type Clock, type Logger } from '@hls-uplink/runtime';
 import type { Channels } from './channels.js';
 import type { ChannelWorker } from './channel-worker.js';
 import type { Journal } from './journal.js';
@@ -323,13 +323,15 @@ export class LegacyFeeds {
   /** Waits until the own spool may take so many bytes; the original keeps its files meanwhile. @returns gives them back */
   async #room(worker: ChannelWorker, bytes: number): Promise<() => void> {
     const { ownSpool, spoolBytes, clock, logger } = this.#options;
-    for (let told = false; !this.#stopped.signal.aborted; told = true) {
-      const giveBack = ownSpool.reserve(bytes, spoolBytes);
-      if (giveBack) return giveBack;
-      if (!told) logger.warn('the own spool is full: legacy lines wait', { spoolBytes });
-      worker.heldUp();
-      await sleep(clock, 500, this.#stopped.signal);
-    }
+    const giveBack = await ownSpool.room(bytes, spoolBytes, {
+      clock,
+      signal: this.#stopped.signal,
+      full: (isFirst) => {
+        if (isFirst) logger.warn('the own spool is full: legacy lines wait', { spoolBytes });
+        worker.heldUp();
+      },
+    });
+    if (giveBack) return giveBack;
     throw new LegacyRefusal('stopping', 'the uploader was stopped while its spool was full');
   }
 

@@ -4,10 +4,12 @@ import { open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { SegmentId } from '@hls-uplink/protocol';
-import { ConfigError, errorCode } from '@hls-uplink/runtime';
+import { ConfigError, errorCode, sleep, type Clock } from '@hls-uplink/runtime';
 import { makeFolder } from './folder.js';
 import type { FileFacts } from './spool-files.js';
 
+/** When there is no room. */
+const LOOK_AGAIN_MS = 500;
 const NAME = /^([0-9a-f]{32})-(\d+)\.ts$/;
 const nameOf = ({ session, index }: SegmentId): string => `${session}-${index}.ts`;
 
@@ -71,6 +73,25 @@ export class OwnSpool {
     return () => {
       this.#reserved -= bytes;
     };
+  }
+
+  /**
+   * As `reserve`, but waits until there is room.
+   * @param full told again and again meanwhile
+   * @returns nothing when it was aborted before
+   */
+  async room(
+    bytes: number,
+    limit: number,
+    { clock, signal, full }: { clock: Clock; signal: AbortSignal; full: (isFirst: boolean) => void },
+  ): Promise<(() => void) | undefined> {
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      const giveBack = this.reserve(bytes, limit);
+      if (giveBack) return giveBack;
+      full(isFirst);
+      await sleep(clock, LOOK_AGAIN_MS, signal);
+    }
+    return undefined;
   }
 
   /** The path of this one's bytes, when they are here. */

@@ -1,10 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import { range } from './testing/recorded.js';
 import { Rig, sessionOf } from './testing/rig.js';
 import { sessionProgress } from './reduce.js';
 
 const BOTH = ['low', 'mid'];
-const range = (from: number, to: number): number[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 const answersOf = (rig: Rig, rendition: string, code: string): number[] =>
   rig.answers.flatMap((answer) => {

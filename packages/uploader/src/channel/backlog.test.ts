@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { range } from './testing/recorded.js';
 import { Rig } from './testing/rig.js';
 
 const BOTH = ['low', 'mid'];
@@ -24,9 +25,6 @@ const answersOf = (rig: Rig, rendition: string, code: string): number[] =>
     const [, name, index, said] = /^(.*)\/(\d+) (.*)$/.exec(answer)!;
     return name === rendition && said === code ? [Number(index)] : [];
   });
-
-const range = (from: number, to: number): number[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 describe('after an outage', () => {
   test('two windows of segments catch up in order, and nothing is dropped', () => {

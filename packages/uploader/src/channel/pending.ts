@@ -26,8 +26,7 @@ export function isPending(source: SourceState, rendition: RenditionState, index:
  */
 export function isFirstOpen(source: SourceState, rendition: RenditionState, index: number): boolean {
   for (let before = source.settled + 1; before < index; before++) {
-    if (isSettled(source, before)) continue;
-    if (!isOvertaken(source, before) || isPending(source, rendition, before)) return false;
+    if (!isSettled(source, before) && !comesAgain(source, rendition, before)) return false;
   }
   return true;
 }
@@ -37,8 +36,12 @@ export function hasOvertaken(state: ChannelState, rendition: RenditionState, { i
   const source = state.sources[id.session];
   const isOpen = ([from, to]: IndexRun): boolean => {
     for (let index = from; index <= Math.min(to, id.index - 1); index++)
-      if (isOvertaken(source!, index) && !isPending(source!, rendition, index)) return true;
+      if (comesAgain(source!, rendition, index)) return true;
     return false;
   };
   return source?.overtaken?.some(isOpen) === true;
 }
+
+/** It was overtaken, and this uploader has not heard it yet. */
+const comesAgain = (source: SourceState, rendition: RenditionState, index: number): boolean =>
+  isOvertaken(source, index) && !isPending(source, rendition, index);

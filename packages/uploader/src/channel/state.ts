@@ -206,7 +206,7 @@ export interface SourceState {
   changed?: readonly number[];
   /** The session it took over from, when that is all that changed: nothing did, if the two turn out to be the same encode. */
   instead?: string;
-  /** The operator ended the stream while it was delivering; nothing more is taken until it connects anew, which the log has been told. */
+  /** The operator ended the stream while it was delivering; nothing more is taken until it connects anew. Told: the log says so. */
   over?: 'asked' | 'told';
   /** Where its newest announcement ended (raw), when by its own wall clock, and when that came. */
   endPts?: number;

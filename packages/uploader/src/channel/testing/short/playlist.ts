@@ -1,3 +1,5 @@
+import { PICTURE_MS } from './plan.js';
+
 /** An entry as a viewer reads it; the same object in all versions in which its text is the same. */
 export interface ShortEntry {
   number: number;
@@ -26,6 +28,24 @@ export interface ShortPlaylist {
   dateRanges: string[];
   /** Lines that have no business in a live playlist. */
   strange: string[];
+}
+
+/** What is wrong in a version by itself (HLS-RULES 3, 14). @param visit gets each entry and its discontinuity sequence number */
+export function checkEntries(
+  { discontinuitySequence, entries }: ShortPlaylist,
+  { isThere, fault }: { isThere: (uri: string) => boolean; fault: (text: string) => void },
+  visit: (entry: ShortEntry, sequence: number) => void,
+): void {
+  let sequence = discontinuitySequence;
+  let dueMs = NaN;
+  for (const entry of entries) {
+    if (entry.discontinuity) sequence++;
+    else if (Math.abs(entry.dateMs - dueMs) > PICTURE_MS)
+      fault(`rule 14: ${entry.number} is dated ${entry.dateMs - dueMs} ms off`);
+    dueMs = endOf(entry);
+    if (!entry.gap && !isThere(entry.uri)) fault(`rule 3: ${entry.uri} is not there`);
+    visit(entry, sequence);
+  }
 }
 
 const DATE_RANGE = '#EXT-X-DATERANGE:';

@@ -1,7 +1,6 @@
 import type { Facts } from './facts.js';
 import type { Fact } from './feed.js';
-import { endOf, read, type ShortEntry, type ShortPlaylist } from './playlist.js';
-import { PICTURE_MS } from './plan.js';
+import { checkEntries, read, type ShortEntry, type ShortPlaylist } from './playlist.js';
 import type { Line, View } from './view.js';
 
 /** What is known of a short sequence beside its recordings. */
@@ -9,7 +8,7 @@ interface Known {
   view(rendition: string): View;
   readonly lines: ReadonlyMap<number, Line>;
   readonly facts: Facts;
-  isThere(uri: string): boolean;
+  readonly isThere: (uri: string) => boolean;
   fault(where: string, fault: string): void;
 }
 
@@ -48,16 +47,9 @@ export class Recorded {
     if (String(now.strange) !== String(TYPES[kind])) fault(`rule 12: ${now.strange.join(' ')}`);
     if (before) follows(before, now, kind, fault);
     const known = before?.entries.at(-1)?.number ?? -1;
-    let sequence = now.discontinuitySequence;
-    let dueMs = NaN;
-    for (const entry of now.entries) {
-      if (entry.discontinuity) sequence++;
-      else if (Math.abs(entry.dateMs - dueMs) > PICTURE_MS)
-        fault(`rule 14: ${entry.number} is dated ${entry.dateMs - dueMs} ms off`);
-      dueMs = endOf(entry);
-      if (!entry.gap && !this.known.isThere(entry.uri)) fault(`rule 3: ${entry.uri} is not there`);
+    checkEntries(now, { isThere: this.known.isThere, fault }, (entry, sequence) => {
       if (entry.number > known) this.#fresh(rendition, entry, sequence, fault);
-    }
+    });
     if (kind === 'event' && now.endList && !this.#hasVod(rendition, now))
       fault('closed, and its VOD is not there');
     this.#stored.set(key, now);

@@ -4,7 +4,7 @@ import { Answers } from './answers.js';
 import { Facts } from './facts.js';
 import { idOf, type Fact } from './feed.js';
 import { Losses } from './losses.js';
-import { endOf, read, type ShortEntry, type ShortPlaylist } from './playlist.js';
+import { checkEntries, endOf, read, type ShortEntry, type ShortPlaylist } from './playlist.js';
 import { PICTURE_MS, TARGET_SECONDS } from './plan.js';
 import { Recorded } from './recorded.js';
 import { Departures } from './departures.js';
@@ -59,7 +59,7 @@ export class ShortViewers {
       view: (rendition) => this.#view(rendition),
       lines: this.#lines,
       facts: this.#facts,
-      isThere: (uri) => world.uploader.segments.has(`live/${uri}`),
+      isThere: this.#isThere,
       fault,
     });
     this.#losses = new Losses({
@@ -74,6 +74,8 @@ export class ShortViewers {
   fault(where: string, fault: string): void {
     this.faults.push(`${where} at ${this.world.now % 1_000_000}: ${fault}`);
   }
+
+  readonly #isThere = (uri: string): boolean => this.world.uploader.segments.has(`live/${uri}`);
 
   #view(rendition: string): View {
     return this.#views.get(rendition)!;
@@ -222,21 +224,13 @@ export class ShortViewers {
         seen: this.seen,
       });
     const known = before?.entries.at(-1)?.number ?? -1;
-    let sequence = now.discontinuitySequence;
     let total = 0;
-    let dueMs = NaN;
-    for (const entry of now.entries) {
-      if (entry.discontinuity) sequence++;
-      else if (Math.abs(entry.dateMs - dueMs) > PICTURE_MS)
-        fault(`rule 14: ${entry.number} is dated ${entry.dateMs - dueMs} ms off`);
+    checkEntries(now, { isThere: this.#isThere, fault }, (entry, sequence) => {
       total += entry.seconds;
-      dueMs = endOf(entry);
-      if (!entry.gap && !this.world.uploader.segments.has(`live/${entry.uri}`))
-        fault(`rule 3: ${entry.uri} is not there`);
       if (now.independent && !entry.gap && this.#facts.in(entry)?.independent === false)
         fault(`rule 16: ${entry.number} is not independent`);
       if (entry.number > known) this.#fresh(view, entry, sequence, newLife);
-    }
+    });
     this.#departures.show(before, now, total);
     view.stored = now;
     this.#leftBehind(view, before, now);
